@@ -1,0 +1,1 @@
+"""monitor-stream: a stream monitor of machine-learning models on Kafka."""
