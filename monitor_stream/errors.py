@@ -1,0 +1,44 @@
+"""What monitor-stream raises.
+
+    MonitorStreamError
+    ├── SettingsError      a setting is unknown or out of its range
+    ├── BrokerError        Kafka cannot be reached, or refuses
+    ├── TopicsError        topics do not fit each other, or a change would destroy data
+    ├── StoreError         the state store cannot be reached, or it is not known whether it wrote
+    ├── SchemaError        state written by another version
+    ├── EngineError        the stream engine is not the one this package was made for
+    ├── SpecError          a model spec or a reference cannot be read or made
+    └── InputError         a file handed to `replay` or `profile` cannot be read
+
+Each message is a sentence for the person who will read it: what was tried, where, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class MonitorStreamError(Exception):
+    """Something a user can act on; the command line prints its message alone, without a traceback."""
+
+
+class SettingsError(MonitorStreamError): ...
+
+
+class BrokerError(MonitorStreamError): ...
+
+
+class TopicsError(MonitorStreamError): ...
+
+
+class StoreError(MonitorStreamError): ...
+
+
+class SchemaError(MonitorStreamError): ...
+
+
+class EngineError(MonitorStreamError): ...
+
+
+class SpecError(MonitorStreamError): ...
+
+
+class InputError(MonitorStreamError): ...

@@ -1,0 +1,120 @@
+"""The seam between the folds: which sums travel in a delta, by window and group.
+
+Every statistic of a window is a function of sums. A table holds one row of float64 sums for each (window, group);
+rows of the same key add. That is all OBSERVE tells JUDGE about a window, so OBSERVE never closes one, a late label
+is one more row, and a window merges into an hour and a day by addition.
+
+A *group* is a string. In `traffic` and `performance` it is ``""`` for all predictions of the window and
+``"carrier=UA"`` for a segment (`segment_group`); in the other tables it is what the table's comment says.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from monitor_stream.events.spec import Task
+
+TableName = Literal[
+    "traffic", "latency", "performance", "scores", "confusion", "features", "quality", "delay", "errors"
+]
+
+#: Upper bounds of histogram buckets; one more column counts what lies above, and one more holds the sum.
+LATENCY_BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
+DELAY_BOUNDS: Final = (1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 3 * 3600.0, 6 * 3600.0, 12 * 3600.0,
+                       86400.0, 3 * 86400.0, 7 * 86400.0, 30 * 86400.0)  # seconds, prediction to label  # fmt: skip
+#: Absolute errors of a regression, as multiples of `ErrorScale.mean` (1.0 where no reference is known).
+ERROR_BOUNDS: Final = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+
+#: Scores are counted by their log-odds, so that both rare and common positives keep their ranking: 400 bins of
+#: width 0.05 from -10 to 10, the outer ones open.
+SCORE_BINS: Final = 400
+SCORE_LOGIT_LIMIT: Final = 10.0
+
+#: One row a window and segment: all predictions, and those that failed (`error` in the event).
+TRAFFIC: Final = ("predictions", "failed")
+
+#: Sums over scored pairs. `label` and `label_squared` are centred on the mean of the spec's label reference
+#: (0 without one), so that a large mean does not drown a small variance. `bad` counts pairs outside the tolerance.
+PERFORMANCE: Final[dict[Task, tuple[str, ...]]] = {
+    "regression": (
+        "scored", "bad", "error", "absolute_error", "squared_error", "label", "label_squared", "absolute_label",
+    ),
+    "binary": (
+        "scored", "bad", "true_positive", "false_positive", "true_negative", "false_negative",
+        "with_score", "log_loss", "squared_error", "score",
+    ),
+    "multiclass": ("scored", "bad", "with_score", "log_loss"),
+}  # fmt: skip
+
+#: One row a window and feature (also "__prediction__", "__score__", "__target__"). Moments are centred on the
+#: reference mean, 0 without one; `values` counts attempts, so finite = values - missing - wrong_type.
+FEATURES: Final = ("values", "missing", "wrong_type", "out_of_range", "unseen", "sum", "sum_squared")
+PREDICTION, SCORE, TARGET = "__prediction__", "__score__", "__target__"
+
+#: Columns of every table but `performance`, whose columns follow the task.
+COLUMNS: Final[dict[str, tuple[str, ...]]] = {
+    "traffic": TRAFFIC,
+    "latency": (*(f"le_{bound:g}" for bound in LATENCY_BOUNDS), "above", "sum"),  # group ""
+    "delay": (*(f"le_{bound:g}" for bound in DELAY_BOUNDS), "above", "sum"),  # group "", one count a scored pair
+    "errors": (*(f"le_{bound:g}" for bound in ERROR_BOUNDS), "above", "sum"),  # group "", regression only
+    "scores": tuple(f"bin_{index}" for index in range(SCORE_BINS)),  # group "negative" | "positive", binary only
+    "confusion": ("pairs",),  # group confusion_group(prediction, label), multiclass only
+    "features": FEATURES,  # group: the feature's name
+    "quality": ("records",),  # group: the check's name, see Check
+}
+
+#: Record-level findings that are counted and change nothing else.
+Check = Literal[
+    "without_id",  # a prediction that can never be joined
+    "duplicate",  # a prediction whose id was seen
+    "late",  # a prediction older than the horizon allows: in no window
+    "unknown_field",
+    "unknown_feature",  # a feature that the spec does not name
+    "absent_feature",  # a feature that the spec names and the event does not
+    "without_prediction",  # neither a prediction, nor a score, nor an error
+    "unfit_prediction",  # a prediction that does not fit the task, such as text in a regression
+    "unfit_label",  # a label that does not fit the task: joined, not scored
+]
+
+
+def columns(table: TableName, task: Task) -> tuple[str, ...]:
+    """The columns of a table.
+
+    >>> columns("traffic", "binary")
+    ('predictions', 'failed')
+    """
+    return PERFORMANCE[task] if table == "performance" else COLUMNS[table]
+
+
+def segment_group(name: str, value: str) -> str:
+    """The group of a segment; names hold no ``=`` (the first one parts name and value).
+
+    >>> segment_group("carrier", "UA")
+    'carrier=UA'
+    """
+    return f"{name}={value}"
+
+
+def split_segment(group: str) -> tuple[str, str]:
+    """The segment of a group.
+
+    >>> split_segment("carrier=UA")
+    ('carrier', 'UA')
+    """
+    name, _, value = group.partition("=")
+    return name, value
+
+
+def confusion_group(prediction: str, label: str) -> str:
+    """The cell of a confusion matrix, predicted class first."""
+    return f"{prediction}\x1f{label}"
+
+
+def split_confusion(group: str) -> tuple[str, str]:
+    """Predicted and actual class of a cell.
+
+    >>> split_confusion(confusion_group("cat", "dog"))
+    ('cat', 'dog')
+    """
+    prediction, _, label = group.partition("\x1f")
+    return prediction, label

@@ -1,0 +1,83 @@
+"""The contract of a store, and what is written in one commit.
+
+All that belongs to one (fold, partition) lives in one place and changes in one atomic step: who may write (epoch and
+owner), the offsets read so far, the fold's state, its results, and the outbox of messages not yet known to be
+published. State is a function of the records below the offsets, so whatever commit survives is a consistent cut;
+the fence protects the outbox and spares double work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from monitor_stream.events.fold import Changes, Message, State
+
+FoldName = Literal["observe", "judge"]
+
+#: Version of what is written below; another one is refused.
+SCHEMA = 1
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """The right to write: only the last claimer of a (fold, partition) has it."""
+
+    fold: FoldName
+    partition: int
+    owner: str
+    epoch: int
+
+
+class Holding(msgspec.Struct, frozen=True, kw_only=True):
+    """What a claim returns: everything of a (fold, partition), as of the last commit.
+
+    `commit` is that commit's number; `outbox` holds the messages it and earlier ones left to publish, by number.
+    """
+
+    claim: Claim
+    commit: int
+    offsets: Mapping[str, int]  # topic role → the next offset to apply
+    state: State
+    outbox: Sequence[tuple[int, Message]]
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """One atomic step. `number` is one above the last commit's, so that a retry of an ambiguous write is harmless.
+
+    `published` is the number of the newest outbox message known to be on Kafka: it and those below are removed.
+    """
+
+    number: int
+    offsets: Mapping[str, int]
+    changes: Changes
+    results: Mapping[str, bytes | None]
+    outbox: Sequence[tuple[int, Message]]
+    published: int
+
+
+class Store(Protocol):
+    """Implemented on Redis and in memory; the same contract tests run on both."""
+
+    async def claim(self, fold: FoldName, partition: int, owner: str) -> Holding:
+        """Raise the epoch, become the only writer, and read everything.
+
+        Raises `StoreError` when the store cannot be reached in time, `SchemaError` when what is held was written by
+        a version that this one cannot read.
+        """
+        ...
+
+    async def commit(self, claim: Claim, commit: Commit) -> bool:
+        """Write all or nothing. False: the claim is no longer the last one, or an offset would go back.
+
+        True also where this very commit was written before. Returns once the write is as durable as the server can
+        tell. Raises `StoreError` when it is not known whether it was written: call again with the same commit.
+        """
+        ...
+
+    async def results(self, fold: FoldName, partitions: int) -> dict[str, bytes]:
+        """All documents of a fold over its partitions, for readers."""
+        ...
+
+    async def close(self) -> None: ...
