@@ -1,0 +1,87 @@
+"""Kafka's jars: fetched once, kept in the user's cache."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from monitor_stream.embedded.errors import DownloadError, MissingExtraError
+
+VERSION = "4.3.1"
+COORDINATES = f"org.apache.kafka:kafka_2.13:{VERSION}+org.slf4j:slf4j-simple:1.7.36"
+
+
+def jars(log: Callable[[str], None]) -> Path:
+    """Return a folder that holds the jars of one Kafka version, fetching them if this is the first time.
+
+    The folder appears whole or not at all, by a rename; a download that was cut short leaves nothing behind that could
+    be taken for it. Two processes that come first at the same time wait for each other.
+    """
+    folder = _cache() / f"kafka-{VERSION}"
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _lock(folder.with_suffix(".lock")):
+            if not folder.exists():
+                _fetch(folder, log)
+    return folder
+
+
+def _fetch(folder: Path, log: Callable[[str], None]) -> None:
+    log(f"Fetching Apache Kafka {VERSION} from Maven Central, about 45 MB, this once")
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="fetching-") as scratch:
+        found = _resolve(Path(scratch), log)
+        complete = Path(scratch, "complete")
+        complete.mkdir()
+        for jar in found:
+            shutil.copy(jar, complete)
+        complete.rename(folder)
+    log(f"Apache Kafka is in {folder}")
+
+
+def _resolve(scratch: Path, log: Callable[[str], None]) -> list[Path]:
+    try:
+        from jgo.env import EnvironmentBuilder  # noqa: PLC0415 an extra: absent in a plain install
+        from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415 likewise
+    except ImportError as error:
+        raise MissingExtraError("jgo") from error
+    context = MavenContext(
+        resolver=PythonResolver(progress_callback=_reporter(log)),
+        repo_cache=scratch / "repository",
+        timeout=60,
+    )
+    try:
+        environment = EnvironmentBuilder(context, cache_dir=scratch / "environment").from_endpoint(
+            COORDINATES
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DownloadError(
+            f"Apache Kafka {VERSION} could not be fetched from Maven Central: {error}"
+        ) from error
+    # jgo parts what is a Java module from what is not; Kafka wants both on its class path.
+    return [*environment.jars_dir.glob("*.jar"), *environment.modules_dir.glob("*.jar")]
+
+
+def _reporter(
+    log: Callable[[str], None],
+) -> Callable[[str, int], contextlib.AbstractContextManager[Callable[[int], None]]]:
+    @contextlib.contextmanager
+    def report(filename: str, size: int) -> Iterator[Callable[[int], None]]:
+        if size >= 1_000_000:
+            log(f"Fetching {filename}, {size / 1e6:.1f} MB")
+        yield lambda _count: None
+
+    return report
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monitor-stream"
