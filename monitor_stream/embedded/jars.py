@@ -43,8 +43,8 @@ def _fetch(folder: Path, log: Callable[[str], None]) -> None:
 
 def _resolve(scratch: Path, log: Callable[[str], None]) -> list[Path]:
     try:
-        from jgo.env import EnvironmentBuilder  # noqa: PLC0415 an extra: absent in a plain install
-        from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415 likewise
+        from jgo.env import EnvironmentBuilder
+        from jgo.maven import MavenContext, PythonResolver
     except ImportError as error:
         raise MissingExtraError("jgo") from error
     context = MavenContext(

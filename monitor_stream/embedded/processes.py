@@ -78,7 +78,7 @@ def _popen(
     command: list[str], *, directory: Path, log_path: Path, environment: Mapping[str, str] | None
 ) -> subprocess.Popen[bytes]:
     with log_path.open("ab") as log:
-        return subprocess.Popen(  # noqa: S603 the command is built by this package
+        return subprocess.Popen(
             command,
             cwd=directory,
             env=None if environment is None else {**os.environ, **environment},
@@ -125,7 +125,7 @@ def _serve() -> None:
 
 def _forget_thread() -> None:
     """Begin anew in a forked child: threads do not survive a fork."""
-    global _thread, _requests, _thread_lock  # noqa: PLW0603 one thread a process is the point
+    global _thread, _requests, _thread_lock
     _thread, _requests, _thread_lock = None, queue.SimpleQueue(), threading.Lock()
 
 

