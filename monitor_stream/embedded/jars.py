@@ -23,7 +23,7 @@ def jars(log: Callable[[str], None]) -> Path:
     folder = _cache() / f"kafka-{VERSION}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(folder.with_suffix(".lock")):
+        with _lock(folder.with_name(f"{folder.name}.lock")):
             if not folder.exists():
                 _fetch(folder, log)
     return folder
