@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from monitor_stream.events.fold import Limits, Topic
+
+#: Marks a setting that is never printed; a secret inside a URL is cut out of it.
+SECRET: Final[dict[str, Any]] = {"secret": True}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -16,31 +19,68 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     bootstrap: Annotated[str, Meta(description="Kafka brokers, host:port, separated by commas.")] = (
         "127.0.0.1:9092"
     )
-    redis: Annotated[str, Meta(description="URL of the Redis or Valkey server.")] = "redis://127.0.0.1:6379/0"
+    kafka_security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
+        Meta(description="How to talk to the brokers; managed clusters mostly want SASL_SSL."),
+    ] = "PLAINTEXT"
+    kafka_sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], Meta(description="How to log in, with SASL.")
+    ] = "PLAIN"
+    kafka_sasl_username: Annotated[str, Meta(description="User name, or API key, with SASL.")] = ""
+    kafka_sasl_password: Annotated[
+        str, Meta(description="Password, or API secret, with SASL.", extra=SECRET)
+    ] = ""
+    kafka_ssl_ca: Annotated[
+        str,
+        Meta(
+            description="PEM file of the authority that signed the brokers' certificates; else the system's."
+        ),
+    ] = ""
+    kafka_ssl_certificate: Annotated[
+        str, Meta(description="PEM file of our own certificate, where brokers ask for one.")
+    ] = ""
+    kafka_ssl_key: Annotated[str, Meta(description="PEM file of our certificate's private key.")] = ""
+    kafka_ssl_key_password: Annotated[
+        str, Meta(description="Password of the private key, if it has one.", extra=SECRET)
+    ] = ""
+    kafka_ssl_check_hostname: Annotated[
+        bool, Meta(description="Whether a broker's certificate must bear the name it was reached by.")
+    ] = True
+    redis: Annotated[
+        str,
+        Meta(
+            description="URL of the Redis or Valkey server: redis://, or rediss:// for TLS, with user and password.",
+            extra=SECRET,
+        ),
+    ] = "redis://127.0.0.1:6379/0"
     application: Annotated[
         str,
-        Meta(description="Names the consumer group and the keys in Redis.", pattern=r"^[A-Za-z0-9._-]{1,100}$"),
+        Meta(
+            description="Names the consumer group and the keys in Redis.", pattern=r"^[A-Za-z0-9._-]{1,100}$"
+        ),
     ] = "monitor-stream"
     topic_prefix: Annotated[
         str, Meta(description="First part of every topic's name.", pattern=r"^[A-Za-z0-9._-]{1,100}$")
     ] = "monitor"
     host: Annotated[str, Meta(description="Address the server listens on.")] = "127.0.0.1"
     port: Annotated[int, Meta(description="Port of the server; 0 takes a free one.", ge=0, le=65535)] = 8000
-    worker_port: Annotated[int, Meta(description="Port of a worker's own metrics and health.", ge=0, le=65535)] = (
-        8001
-    )
+    worker_port: Annotated[
+        int, Meta(description="Port of a worker's own metrics and health.", ge=0, le=65535)
+    ] = 8001
     commit_interval_seconds: Annotated[float, Meta(gt=0.0, description="Time between two commits.")] = 1.0
     session_timeout_seconds: Annotated[
         float, Meta(gt=0.0, description="How long Kafka waits for a silent worker before others take over.")
     ] = 20.0
     restore_timeout_seconds: Annotated[
         float,
-        Meta(gt=0.0, description="A claim that takes longer ends the process, so that another worker can try."),
+        Meta(
+            gt=0.0, description="A claim that takes longer ends the process, so that another worker can try."
+        ),
     ] = 60.0
     max_models: Annotated[int, Meta(ge=1, description="Model versions one partition follows.")] = 1000
-    max_pending: Annotated[int, Meta(ge=1, description="Predictions one partition keeps waiting for a label.")] = (
-        5_000_000
-    )
+    max_pending: Annotated[
+        int, Meta(ge=1, description="Predictions one partition keeps waiting for a label.")
+    ] = 5_000_000
     max_record_bytes: Annotated[int, Meta(ge=1024, description="A larger record is a dead letter.")] = 1 << 20
     idle_timeout_seconds: Annotated[
         float, Meta(gt=0.0, description="A source silent for so long no longer holds the clock back.")
