@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitor_stream.embedded import Kafka, Valkey
+from monitor_stream.embedded import QUICK_START, Kafka, Valkey
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def kafka_server(directory: Path) -> Iterator[KafkaServer]:
     if outside := os.environ.get("KAFKA_BOOTSTRAP"):
         yield KafkaServer(outside)
         return
-    with Kafka.start(directory) as kafka:
+    with Kafka.start(directory, java_flags=QUICK_START) as kafka:
         yield KafkaServer(kafka.bootstrap)
 
 

@@ -6,7 +6,7 @@ and their log in the directory they are given, and die with the process that sta
 """
 
 from monitor_stream.embedded.errors import EmbeddedError, StartError
-from monitor_stream.embedded.kafka import QUICK_RESTART, Kafka
+from monitor_stream.embedded.kafka import QUICK_RESTART, QUICK_START, Kafka
 from monitor_stream.embedded.valkey import Valkey
 
-__all__ = ["QUICK_RESTART", "EmbeddedError", "Kafka", "StartError", "Valkey"]
+__all__ = ["QUICK_RESTART", "QUICK_START", "EmbeddedError", "Kafka", "StartError", "Valkey"]

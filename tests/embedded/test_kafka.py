@@ -5,7 +5,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from monitor_stream.embedded import QUICK_RESTART, Kafka, StartError
+from monitor_stream.embedded import QUICK_RESTART, QUICK_START, Kafka, StartError
 from monitor_stream.embedded.ports import is_free
 from tests.servers import KafkaServer
 
@@ -15,7 +15,9 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(scope="module")
 def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     """A broker this file may stop and crash."""
-    with Kafka.start(tmp_path_factory.mktemp("own-kafka"), properties=QUICK_RESTART) as kafka:
+    with Kafka.start(
+        tmp_path_factory.mktemp("own-kafka"), java_flags=QUICK_START, properties=QUICK_RESTART
+    ) as kafka:
         yield kafka
 
 
@@ -81,12 +83,12 @@ def test_restart_keeps_data_and_address(own_kafka: Kafka, unique: str) -> None:
 
 def test_data_moves_to_another_start(tmp_path: Path) -> None:
     """A new start on an old directory serves its data, though the ports are new; stopping frees the ports."""
-    with Kafka.start(tmp_path, heap="256m") as kafka:
+    with Kafka.start(tmp_path, heap="256m", java_flags=QUICK_START) as kafka:
         make_topic(kafka.bootstrap, "old")
         port = int(kafka.bootstrap.rpartition(":")[2])
     assert is_free(port)
     kafka.stop()  # harmless
-    with Kafka.start(tmp_path, heap="256m") as kafka:
+    with Kafka.start(tmp_path, heap="256m", java_flags=QUICK_START) as kafka:
         assert "old" in AdminClient({"bootstrap.servers": kafka.bootstrap}).list_topics(timeout=10).topics
 
 
