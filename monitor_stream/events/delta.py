@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from monitor_stream.events.spec import ModelSpec
 from monitor_stream.events.tables import TableName
 
 Floats = npt.NDArray[np.float64]
@@ -63,7 +64,11 @@ class Scored(msgspec.Struct, frozen=True, array_like=True):
 
 
 class VersionDelta(msgspec.Struct, frozen=True, kw_only=True):
-    """The part of a delta that concerns one version. `pending` is how many predictions of this source wait."""
+    """The part of a delta that concerns one version. `pending` is how many predictions of this source wait.
+
+    `spec` is the one these rows were made with where nobody published one (`inferred`); otherwise it is ``None``,
+    and JUDGE knows it by model and version as OBSERVE did.
+    """
 
     digest: str  # of the spec these rows were made with
     pending: int
@@ -72,6 +77,7 @@ class VersionDelta(msgspec.Struct, frozen=True, kw_only=True):
     scored: Scored | None = None
     newest_prediction: float | None = None
     newest_label: float | None = None
+    spec: ModelSpec | None = None
 
 
 class Delta(msgspec.Struct, frozen=True, kw_only=True):
