@@ -11,7 +11,10 @@ from pathlib import Path
 from monitor_stream.embedded.errors import DownloadError, MissingExtraError
 
 VERSION = "4.3.1"
-COORDINATES = f"org.apache.kafka:kafka_2.13:{VERSION}+org.slf4j:slf4j-simple:1.7.36"
+COORDINATES = (
+    ("org.apache.kafka", "kafka_2.13", VERSION),
+    ("org.slf4j", "slf4j-simple", "1.7.36"),  # writes Kafka's log to standard error
+)
 
 
 def jars(log: Callable[[str], None]) -> Path:
@@ -42,26 +45,27 @@ def _fetch(folder: Path, log: Callable[[str], None]) -> None:
 
 
 def _resolve(scratch: Path, log: Callable[[str], None]) -> list[Path]:
+    """Download the jars of the coordinates and of all they need at run time.
+
+    Of jgo this uses the layer that resolves and downloads. The layer above also sorts jars into Java modules and not,
+    which Kafka does not need, and fetches a whole Java of its own for that.
+    """
     try:
-        from jgo.env import EnvironmentBuilder
         from jgo.maven import MavenContext, PythonResolver
+        from jgo.parse import Coordinate
     except ImportError as error:
         raise MissingExtraError("jgo") from error
-    context = MavenContext(
-        resolver=PythonResolver(progress_callback=_reporter(log)),
-        repo_cache=scratch / "repository",
-        timeout=60,
-    )
+    context = MavenContext(PythonResolver(progress_callback=_reporter(log)), repo_cache=scratch, timeout=60)
+    wanted = [context.create_dependency(Coordinate(*name, scope="compile")) for name in COORDINATES]
     try:
-        environment = EnvironmentBuilder(context, cache_dir=scratch / "environment").from_endpoint(
-            COORDINATES
-        )
+        given, needed = context.resolver.resolve(wanted)
+        found = [*given, *(dependency for dependency in needed if dependency.scope in ("compile", "runtime"))]
+        log(f"It needs {len(found)} files")
+        return [dependency.artifact.resolve() for dependency in found]
     except (OSError, RuntimeError, ValueError) as error:
         raise DownloadError(
             f"Apache Kafka {VERSION} could not be fetched from Maven Central: {error}"
         ) from error
-    # jgo parts what is a Java module from what is not; Kafka wants both on its class path.
-    return [*environment.jars_dir.glob("*.jar"), *environment.modules_dir.glob("*.jar")]
 
 
 def _reporter(
