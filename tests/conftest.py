@@ -1,12 +1,26 @@
 """Fixtures for all tests: one real Kafka and one real Valkey a session, started by the first test that asks."""
 
+import os
 import re
 import uuid
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests.servers import KafkaServer, ValkeyServer, kafka_server, valkey_server
+
+# No deadlines: the cores are shared with brokers. CI repeats the same examples, so that a red run can be repeated.
+hypothesis.settings.register_profile("developer", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "developer")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `integration` every test that asks for a server: nobody can forget to."""
+    for item in items:
+        if {"kafka", "valkey"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.integration)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """What can go wrong with a server run as a child process.
 
-EmbeddedError
+EmbeddedError (a MonitorStreamError)
 ├── MissingExtraError   the packages that carry the servers are not installed
 ├── DownloadError       Kafka's jars could not be fetched
 └── StartError          a server did not come up; the message ends with the tail of its log
@@ -9,10 +9,12 @@ EmbeddedError
 
 from pathlib import Path
 
+from monitor_stream.errors import MonitorStreamError
+
 TAIL_LINES = 20
 
 
-class EmbeddedError(Exception):
+class EmbeddedError(MonitorStreamError):
     """A server could not be run as a child process."""
 
 
