@@ -8,6 +8,7 @@ the fence protects the outbox and spares double work.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
@@ -33,7 +34,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 class Holding(msgspec.Struct, frozen=True, kw_only=True):
     """What a claim returns: everything of a (fold, partition), as of the last commit.
 
-    `commit` is that commit's number; `outbox` holds the messages it and earlier ones left to publish, by number.
+    `commit` is that commit's number; `outbox` holds the messages it and earlier ones left to publish, by number;
+    `published` is the number of the newest message that was ever removed from it, 0 if there was none.
     """
 
     claim: Claim
@@ -41,6 +43,7 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     offsets: Mapping[str, int]  # topic role → the next offset to apply
     state: State
     outbox: Sequence[tuple[int, Message]]
+    published: int = 0
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,3 +84,17 @@ class Store(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+def by_document(partitions: Sequence[Mapping[str, bytes]]) -> dict[str, bytes]:
+    """The documents of all partitions by name; one that several partitions hold goes by ``NAME@PARTITION``.
+
+    >>> by_document([{"source": b"a", "model:m": b"m"}, {"source": b"b"}])
+    {'source@0': b'a', 'model:m': b'm', 'source@1': b'b'}
+    """
+    holders = Counter(name for documents in partitions for name in documents)
+    return {
+        name if holders[name] == 1 else f"{name}@{partition}": document
+        for partition, documents in enumerate(partitions)
+        for name, document in documents.items()
+    }
