@@ -24,6 +24,11 @@ class Setting:
     secret: bool
 
     @property
+    def default_text(self) -> str:
+        """The default as it would be written; empty where there is none."""
+        return as_text(self.default)
+
+    @property
     def variable(self) -> str:
         """The environment variable.
 
@@ -40,6 +45,15 @@ class Setting:
         '--topic-prefix'
         """
         return "--" + self.name.replace("_", "-")
+
+
+def as_text(value: Any) -> str:
+    """A value as a variable or a flag would carry it.
+
+    >>> as_text(True)
+    'true'
+    """
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from monitor_stream.config.fields import PREFIX, settings
+from monitor_stream.config.fields import PREFIX, as_text, settings
 from monitor_stream.errors import SettingsError
 from monitor_stream.settings import Settings
 
@@ -60,7 +60,7 @@ def load_settings(
 
 def to_environment(loaded: Settings) -> dict[str, str]:
     """The variables that hand these settings to a child process; `load_settings` reads them back."""
-    return {setting.variable: _text(getattr(loaded, name)) for name, setting in settings().items()}
+    return {setting.variable: as_text(getattr(loaded, name)) for name, setting in settings().items()}
 
 
 def _file(environment: Mapping[str, str]) -> Path | None:
@@ -116,10 +116,6 @@ def _convert(name: str, value: Any, source: str, *, strict: bool) -> Any:
 def _suggest(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]}?" if near else ". docs/settings.md lists them all."
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _check_security(loaded: Settings) -> None:

@@ -53,12 +53,11 @@ def render() -> str:
 
 
 def _row(setting: Setting) -> str:
-    default = f"`{str(setting.default).lower() if isinstance(setting.default, bool) else setting.default}`"
     cells = (
         f"`{setting.name}`",
         setting.description,
         setting.kind.replace("|", r"\|"),
-        default if setting.default != "" else "",
+        f"`{setting.default_text}`" if setting.default_text else "",
         f"`{setting.variable}`",
         f"`{setting.flag}`",
     )

@@ -2,6 +2,6 @@
 
 from monitor_stream.topics.declaration import Declaration, declarations
 from monitor_stream.topics.plan import Change, Existing, Plan
-from monitor_stream.topics.reconcile import apply, check, diff
+from monitor_stream.topics.reconcile import apply, check, diff, existing
 
-__all__ = ["Change", "Declaration", "Existing", "Plan", "apply", "check", "declarations", "diff"]
+__all__ = ["Change", "Declaration", "Existing", "Plan", "apply", "check", "declarations", "diff", "existing"]

@@ -66,7 +66,7 @@ def check(settings: Settings) -> dict[Topic, int]:
     Raises `TopicsError` when one is missing, or predictions and labels have unequal partition counts; `BrokerError`.
     """
     names = _names(settings)
-    there = existing(Cluster(settings), settings)
+    there = existing(settings)
     if missing := [names[role] for role in ROLES if role not in there]:
         raise TopicsError(
             f"Kafka at {settings.bootstrap} has no topic {', '.join(missing)}: run monitor-stream topics apply first."
@@ -77,15 +77,19 @@ def check(settings: Settings) -> dict[Topic, int]:
     return counts
 
 
-def existing(cluster: Cluster, settings: Settings) -> dict[Topic, Existing]:
-    """Those of our topics that the cluster has."""
-    names = _names(settings)
-    there = cluster.topics(names.values())
-    return {role: there[name] for role, name in names.items() if name in there}
+def existing(settings: Settings) -> dict[Topic, Existing]:
+    """Those of our topics that the cluster has; raises `BrokerError`."""
+    return _existing(Cluster(settings), settings)
 
 
 def _plan(cluster: Cluster, settings: Settings, wanted: Mapping[Topic, Declaration], *, exact: bool) -> Plan:
-    return compare(wanted, _names(settings), existing(cluster, settings), exact=exact)
+    return compare(wanted, _names(settings), _existing(cluster, settings), exact=exact)
+
+
+def _existing(cluster: Cluster, settings: Settings) -> dict[Topic, Existing]:
+    names = _names(settings)
+    there = cluster.topics(names.values())
+    return {role: there[name] for role, name in names.items() if name in there}
 
 
 def _names(settings: Settings) -> dict[Topic, str]:
