@@ -1,0 +1,733 @@
+"""Every metric of monitor-stream, once: name, type, unit, labels, help. `docs/metrics.md` is made from here.
+
+Conventions: base units, one quantity a metric, ``_total`` on counters, timestamps rather than ages, no scalar as a
+label. How many series a metric can have follows from its labels, and each label has a limit; the collector keeps it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, get_args
+
+import msgspec
+
+from monitor_stream.events.deadletter import Reason
+from monitor_stream.events.delta import Outcome
+from monitor_stream.events.results import Detector
+from monitor_stream.events.spec import Stage, Task
+from monitor_stream.events.tables import DELAY_BOUNDS, ERROR_BOUNDS, LATENCY_BOUNDS, Check
+
+Kind = Literal["counter", "gauge", "histogram", "info"]
+
+#: Who exports it: the server, from the documents of the store, or a worker, of itself.
+Origin = Literal["server", "worker", "both"]
+
+PREFIX: Final = "monitor_stream_"
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True):
+    """A label. Its `values`, where they are known beforehand, or the `symbol` that stands for how many there are;
+    neither, where it follows from the other labels.
+    """
+
+    name: str
+    help: str
+    values: tuple[str, ...] = ()
+    symbol: str = ""
+
+
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric family.
+
+    Parameters
+    ----------
+    name
+        As Prometheus shows it, prefix and ``_total`` or ``_info`` included.
+    unit
+        What a value of 1 is one of. Where the name ends in it, it is announced to Prometheus as the unit.
+    help
+        One sentence without a full stop, as on ``/metrics``.
+    advice
+        What to do about it; on the reference page only.
+    buckets
+        How many finite buckets a histogram has.
+    """
+
+    name: str
+    kind: Kind
+    unit: str
+    help: str
+    section: str
+    labels: tuple[Label, ...] = ()
+    origin: Origin = "server"
+    advice: str = ""
+    buckets: int = 0
+
+    @property
+    def stem(self) -> str:
+        """The name without the suffix that its type adds."""
+        return self.name.removesuffix("_total").removesuffix("_info")
+
+    @property
+    def announced_unit(self) -> str:
+        """The unit for OpenMetrics, which demands that the name ends in it."""
+        return self.unit if self.stem.endswith(f"_{self.unit}") else ""
+
+    @property
+    def bound(self) -> str:
+        """How many series there can be, as a product.
+
+        >>> LABELS.bound
+        '5·M·V'
+        """
+        factors = [str(len(label.values)) for label in self.labels if len(label.values) > 1]
+        if self.kind == "histogram":
+            factors.insert(0, str(self.buckets + 3))  # the bucket without a bound, the sum, the count
+        factors += [label.symbol for label in self.labels if label.symbol]
+        return "·".join(factors) or "1"
+
+
+MODEL: Final = Label(name="model", help="the model's name", symbol="M")
+VERSION: Final = Label(name="version", help="its version", symbol="V")
+SEGMENT: Final = Label(
+    name="segment", help="value of the spec's first segment; `__other__` beyond the limit", symbol="S"
+)
+FEATURE: Final = Label(name="feature", help="name of the feature; `__other__` beyond the limit", symbol="K")
+TOPIC: Final = Label(name="topic", help="name of the topic on the broker", symbol="T")
+PARTITION: Final = Label(name="partition", help="number of the partition", symbol="P")
+
+OUTCOME: Final = Label(
+    name="outcome",
+    help="`joined` to a prediction, `duplicate`, `orphan` (never found one); and predictions that `expired` without "
+    "a label or were `evicted` from a full buffer",
+    values=get_args(Outcome),
+)
+WINDOW: Final = Label(name="window", help="how far back, in event time", values=("5m", "1h", "1d"))
+SCOPE: Final = Label(name="scope", help="what drifted", values=("error",))
+DETECTOR: Final = Label(name="detector", help="which detector", values=get_args(Detector))
+SEVERITY: Final = Label(name="severity", help="how urgent", values=("warning", "critical"))
+CHECK: Final = Label(
+    name="check", help="what was found", values=tuple(check for check in get_args(Check) if check != "late")
+)
+INVALID: Final = Label(
+    name="reason",
+    help="`missing`, wrong `type`, outside the `range` of the spec, category `unseen` in the reference",
+    values=("missing", "type", "range", "unseen"),
+)
+DEAD_LETTER: Final = Label(name="reason", help="why it could not be read", values=get_args(Reason))
+FOLD: Final = Label(name="fold", help="which half of the pipeline", values=("observe", "judge"))
+STAGE: Final = Label(
+    name="stage", help="which part of the worker", values=("observe", "judge", "commit", "publish")
+)
+REBALANCE: Final = Label(
+    name="kind", help="partitions were `assigned` or `revoked`", values=("assigned", "revoked")
+)
+OVERFLOWED: Final = Label(name="metric", help="name of the metric that was cut", symbol="N")
+
+BY_MODEL: Final = (MODEL,)
+BY_VERSION: Final = (MODEL, VERSION)
+
+TRAFFIC: Final = "Traffic"
+TRUTH: Final = "Ground truth"
+QUALITY: Final = "Quality"
+DRIFT: Final = "Drift and incidents"
+DATA: Final = "Data quality"
+PIPELINE: Final = "The pipeline, from its results"
+SERVER: Final = "The server"
+WORKER: Final = "A worker"
+
+PREDICTIONS: Final = Metric(
+    name="monitor_stream_predictions_total",
+    kind="counter",
+    unit="predictions",
+    labels=(*BY_VERSION, SEGMENT),
+    section=TRAFFIC,
+    help="Predictions accepted since the first event of the version",
+)
+FAILED_PREDICTIONS: Final = Metric(
+    name="monitor_stream_failed_predictions_total",
+    kind="counter",
+    unit="predictions",
+    labels=BY_VERSION,
+    section=TRAFFIC,
+    help="Predictions whose event carried an error instead of an answer",
+)
+LATENCY: Final = Metric(
+    name="monitor_stream_prediction_latency_seconds",
+    kind="histogram",
+    unit="seconds",
+    labels=BY_VERSION,
+    section=TRAFFIC,
+    help="How long the model took to answer, as its events say",
+    buckets=len(LATENCY_BOUNDS),
+)
+LAST_EVENT: Final = Metric(
+    name="monitor_stream_last_event_timestamp_seconds",
+    kind="gauge",
+    unit="seconds",
+    labels=BY_VERSION,
+    section=TRAFFIC,
+    help="Event time of the newest prediction",
+)
+STALENESS_LIMIT: Final = Metric(
+    name="monitor_stream_staleness_limit_seconds",
+    kind="gauge",
+    unit="seconds",
+    labels=BY_MODEL,
+    section=TRAFFIC,
+    help="How old the newest prediction may be: the longest that a spec of the model allows",
+)
+MODEL_INFO: Final = Metric(
+    name="monitor_stream_model_info",
+    kind="info",
+    unit="",
+    labels=(
+        *BY_VERSION,
+        Label(name="task", help=" or ".join(f"`{task}`" for task in get_args(Task))),
+        Label(name="owner", help="from the spec"),
+        Label(name="tier", help="from the spec"),
+        Label(name="stage", help=" or ".join(f"`{stage}`" for stage in get_args(Stage))),
+    ),
+    section=TRAFFIC,
+    help="What the spec says of a version, always 1, to join other metrics with",
+)
+WATERMARK: Final = Metric(
+    name="monitor_stream_model_watermark_timestamp_seconds",
+    kind="gauge",
+    unit="seconds",
+    labels=BY_MODEL,
+    section=TRAFFIC,
+    help="Event time up to which the model's windows are closed",
+)
+
+LABELS: Final = Metric(
+    name="monitor_stream_labels_total",
+    kind="counter",
+    unit="labels",
+    labels=(*BY_VERSION, OUTCOME),
+    section=TRUTH,
+    help="What became of labels, and of predictions that never got one",
+    advice="Duplicates and orphans belong to no version: theirs is empty. "
+    "A rise of `orphan` mostly means that labels carry other prediction ids than predictions do; "
+    "`evicted` means that `max_pending` is too small for the label horizon.",
+)
+PENDING: Final = Metric(
+    name="monitor_stream_pending_predictions",
+    kind="gauge",
+    unit="predictions",
+    labels=BY_VERSION,
+    section=TRUTH,
+    help="Predictions that wait for a label",
+)
+LAST_LABEL: Final = Metric(
+    name="monitor_stream_last_label_timestamp_seconds",
+    kind="gauge",
+    unit="seconds",
+    labels=BY_VERSION,
+    section=TRUTH,
+    help="Event time of the newest label",
+)
+LABEL_DELAY: Final = Metric(
+    name="monitor_stream_label_delay_seconds",
+    kind="histogram",
+    unit="seconds",
+    labels=BY_VERSION,
+    section=TRUTH,
+    help="Event time from a prediction to its label",
+    buckets=len(DELAY_BOUNDS),
+)
+LABELLED_RATIO: Final = Metric(
+    name="monitor_stream_window_labelled_ratio",
+    kind="gauge",
+    unit="ratio",
+    labels=BY_VERSION,
+    section=TRUTH,
+    help="Share of the predictions in the newest closed window that have their label",
+)
+WINDOW_END: Final = Metric(
+    name="monitor_stream_window_end_timestamp_seconds",
+    kind="gauge",
+    unit="seconds",
+    labels=BY_VERSION,
+    section=TRUTH,
+    help="End of the newest closed window, in event time",
+)
+
+SCORED: Final = Metric(
+    name="monitor_stream_scored_predictions_total",
+    kind="counter",
+    unit="predictions",
+    labels=(*BY_VERSION, SEGMENT),
+    section=QUALITY,
+    help="Predictions compared with their label",
+)
+BAD: Final = Metric(
+    name="monitor_stream_bad_predictions_total",
+    kind="counter",
+    unit="predictions",
+    labels=(*BY_VERSION, SEGMENT),
+    section=QUALITY,
+    help="Scored predictions that were wrong, or outside the tolerance",
+)
+OBJECTIVE: Final = Metric(
+    name="monitor_stream_slo_objective_ratio",
+    kind="gauge",
+    unit="ratio",
+    labels=BY_MODEL,
+    section=QUALITY,
+    help="Share of scored predictions that should not be bad: the strictest objective of the model's versions",
+)
+ABSOLUTE_ERROR: Final = Metric(
+    name="monitor_stream_absolute_error",
+    kind="histogram",
+    unit="the target's unit",
+    labels=BY_VERSION,
+    section=QUALITY,
+    help="Absolute errors of a regression, in the unit of its target",
+    buckets=len(ERROR_BOUNDS),
+)
+SAMPLES: Final = Metric(
+    name="monitor_stream_model_scored_samples",
+    kind="gauge",
+    unit="samples",
+    labels=(*BY_VERSION, WINDOW),
+    section=QUALITY,
+    help="Scored predictions behind the model's metrics of a window",
+)
+MIN_SAMPLES: Final = Metric(
+    name="monitor_stream_model_min_samples",
+    kind="gauge",
+    unit="samples",
+    labels=BY_VERSION,
+    section=QUALITY,
+    help="Scored predictions from which the spec trusts a metric; alerts should be gated on it",
+)
+
+
+class Measure(msgspec.Struct, frozen=True, kw_only=True):
+    """Performance metrics that share a unit and a good direction, and so a family: `current` is over the last
+    windows, `baseline` on the reference.
+    """
+
+    names: tuple[str, ...]
+    higher_is_better: bool | None
+    current: Metric
+    baseline: Metric
+
+
+def _measure(family: str, unit: str, names: tuple[str, ...], what: str, *, better: bool | None) -> Measure:
+    label = Label(name="metric", help="which one", values=names)
+    return Measure(
+        names=names,
+        higher_is_better=better,
+        current=Metric(
+            name=f"{PREFIX}model_{family}",
+            kind="gauge",
+            unit=unit,
+            labels=(*BY_VERSION, label, WINDOW),
+            section=QUALITY,
+            help=f"{what}, over the last closed windows",
+        ),
+        baseline=Metric(
+            name=f"{PREFIX}baseline_{family}",
+            kind="gauge",
+            unit=unit,
+            labels=(*BY_VERSION, label),
+            section=QUALITY,
+            help=f"{what}, on the reference",
+        ),
+    )
+
+
+MEASURES: Final = (
+    _measure(
+        "quality_ratio", "ratio", ("accuracy", "precision", "recall", "f1", "macro_f1", "auc"),
+        "Quality from 0 to 1", better=True,
+    ),
+    _measure("error", "the target's unit", ("mae", "rmse", "bias"), "Error in the unit of the target", better=False),
+    _measure("loss", "1", ("log_loss", "brier"), "Loss of predicted probabilities", better=False),
+    _measure("relative_error_ratio", "ratio", ("wape",), "Error relative to the size of the target", better=False),
+    _measure("determination_ratio", "ratio", ("r2",), "Share of the target's variance explained", better=True),
+    _measure(
+        "positive_ratio", "ratio", ("base_rate", "mean_score"),
+        "Share of positive labels, and the mean score that should match it", better=None,
+    ),
+)  # fmt: skip
+#: The measure that a performance metric belongs to.
+MEASURE_OF: Final = {name: measure for measure in MEASURES for name in measure.names}
+
+LIMIT: Final = Metric(
+    name="monitor_stream_metric_limit",
+    kind="gauge",
+    unit="the metric's unit",
+    labels=(*BY_VERSION, Label(name="metric", help="which one", values=tuple(MEASURE_OF))),
+    section=QUALITY,
+    help="Value beyond which a performance metric has left the band of its baseline",
+    advice="An upper limit for errors and losses, a lower one for quality. "
+    "Join it `on (model, version, metric) group_left ()`.",
+)
+
+DRIFT_DETECTED: Final = Metric(
+    name="monitor_stream_drift_detected",
+    kind="gauge",
+    unit="1",
+    labels=(*BY_VERSION, SCOPE),
+    section=DRIFT,
+    help="Whether the level of the errors has changed for the worse and not come back",
+)
+DETECTIONS: Final = Metric(
+    name="monitor_stream_drift_detections_total",
+    kind="counter",
+    unit="detections",
+    labels=(*BY_VERSION, DETECTOR),
+    section=DRIFT,
+    help="Changes of the error level that a detector saw",
+)
+INCIDENTS: Final = Metric(
+    name="monitor_stream_open_incidents",
+    kind="gauge",
+    unit="incidents",
+    labels=(*BY_VERSION, SEVERITY),
+    section=DRIFT,
+    help="Incidents that are open",
+)
+
+FEATURE_VALUES: Final = Metric(
+    name="monitor_stream_feature_values_total",
+    kind="counter",
+    unit="values",
+    labels=(*BY_VERSION, FEATURE),
+    section=DATA,
+    help="Values of a feature looked at, valid or not",
+)
+FEATURE_INVALID: Final = Metric(
+    name="monitor_stream_feature_invalid_values_total",
+    kind="counter",
+    unit="values",
+    labels=(*BY_VERSION, FEATURE, INVALID),
+    section=DATA,
+    help="Values of a feature that are not as the spec says",
+)
+VIOLATIONS: Final = Metric(
+    name="monitor_stream_schema_violations_total",
+    kind="counter",
+    unit="violations",
+    labels=(*BY_VERSION, CHECK),
+    section=DATA,
+    help="Findings about whole events, which are counted all the same",
+)
+LATE: Final = Metric(
+    name="monitor_stream_late_records_total",
+    kind="counter",
+    unit="records",
+    labels=BY_VERSION,
+    section=DATA,
+    help="Predictions too old for any window: more than the label horizon behind the newest",
+)
+LATE_ROWS: Final = Metric(
+    name="monitor_stream_late_rows_total",
+    kind="counter",
+    unit="rows",
+    labels=BY_VERSION,
+    section=DATA,
+    help="Sums that came for a window already settled: in the totals, in no window",
+    advice="Only a partition that was silent for longer than `idle_timeout_seconds` can send them.",
+)
+
+READ: Final = Metric(
+    name="monitor_stream_records_read_total",
+    kind="counter",
+    unit="records",
+    labels=(TOPIC,),
+    section=PIPELINE,
+    help="Records that became part of the results, exactly once, over all workers and restarts",
+)
+DEAD_LETTERS: Final = Metric(
+    name="monitor_stream_dead_letter_records_total",
+    kind="counter",
+    unit="records",
+    labels=(TOPIC, DEAD_LETTER),
+    section=PIPELINE,
+    help="Records that could not be read and went to the dead letter topic, by the topic they came from",
+)
+NEWEST: Final = Metric(
+    name="monitor_stream_topic_newest_timestamp_seconds",
+    kind="gauge",
+    unit="seconds",
+    labels=(TOPIC,),
+    section=PIPELINE,
+    help="Newest event time read from a topic",
+)
+UPDATED: Final = Metric(
+    name="monitor_stream_results_timestamp_seconds",
+    kind="gauge",
+    unit="seconds",
+    labels=BY_MODEL,
+    section=PIPELINE,
+    help="When the results of a model were last written",
+)
+FORKS: Final = Metric(
+    name="monitor_stream_delta_forks_total",
+    kind="counter",
+    unit="forks",
+    labels=BY_MODEL,
+    section=PIPELINE,
+    help="Sources that went back in time: the state store was restored or lost its end",
+    advice="Totals may differ from the topics by what was lost. `monitor-stream rebuild` starts clean from the log.",
+)
+GAPS: Final = Metric(
+    name="monitor_stream_delta_gaps_total",
+    kind="counter",
+    unit="gaps",
+    labels=BY_MODEL,
+    section=PIPELINE,
+    help="Deltas that never came: something was deleted from the topic of deltas before it was read",
+)
+
+BUILD_INFO: Final = Metric(
+    name="monitor_stream_build_info",
+    kind="info",
+    unit="",
+    labels=(
+        Label(name="version", help="of monitor-stream"),
+        Label(name="python", help="version of Python"),
+    ),
+    section=SERVER,
+    origin="both",
+    help="What runs, always 1",
+)
+COLLECTOR_DURATION: Final = Metric(
+    name="monitor_stream_collector_duration_seconds",
+    kind="gauge",
+    unit="seconds",
+    section=SERVER,
+    help="How long this answer took to build",
+)
+COLLECTOR_SERIES: Final = Metric(
+    name="monitor_stream_collector_series",
+    kind="gauge",
+    unit="series",
+    section=SERVER,
+    help="Series of models and of the pipeline in this answer",
+)
+COLLECTOR_ERRORS: Final = Metric(
+    name="monitor_stream_collector_errors_total",
+    kind="counter",
+    unit="errors",
+    section=SERVER,
+    help="Times the results could not be read from the store; such a scrape is answered with status 503",
+)
+SERIES_LIMIT_EXCEEDED: Final = Metric(
+    name="monitor_stream_series_limit_exceeded_total",
+    kind="counter",
+    unit="label sets",
+    labels=(OVERFLOWED,),
+    section=SERVER,
+    help="Label sets counted under __other__ or left out because a limit was reached, summed over the answers",
+    advice="It grows as long as something is cut. Raise `max_exported_…`, or send fewer distinct values.",
+)
+
+STARTED: Final = Metric(
+    name="monitor_stream_worker_start_timestamp_seconds",
+    kind="gauge",
+    unit="seconds",
+    section=WORKER,
+    origin="worker",
+    help="When the worker began",
+)
+CONSUMED: Final = Metric(
+    name="monitor_stream_records_consumed_total",
+    kind="counter",
+    unit="records",
+    labels=(TOPIC,),
+    section=WORKER,
+    origin="worker",
+    help="Records applied by this worker",
+)
+PRODUCED: Final = Metric(
+    name="monitor_stream_records_produced_total",
+    kind="counter",
+    unit="records",
+    labels=(TOPIC,),
+    section=WORKER,
+    origin="worker",
+    help="Records of this worker that the broker acknowledged",
+)
+SKIPPED: Final = Metric(
+    name="monitor_stream_records_skipped_total",
+    kind="counter",
+    unit="records",
+    section=WORKER,
+    origin="worker",
+    help="Records read again after a seek and not counted twice",
+)
+STALE: Final = Metric(
+    name="monitor_stream_records_stale_total",
+    kind="counter",
+    unit="records",
+    section=WORKER,
+    origin="worker",
+    help="Records fetched under an earlier claim and dropped; they are read again",
+)
+LOST: Final = Metric(
+    name="monitor_stream_records_lost_total",
+    kind="counter",
+    unit="records",
+    labels=(TOPIC,),
+    section=WORKER,
+    origin="worker",
+    help="Records that retention deleted before they were read",
+    advice="Results lack them for good. Raise the topic's retention above the longest outage.",
+)
+LAG: Final = Metric(
+    name="monitor_stream_consumer_lag_records",
+    kind="gauge",
+    unit="records",
+    labels=(TOPIC, PARTITION),
+    section=WORKER,
+    origin="worker",
+    help="Records behind the end of a partition that this worker holds now",
+)
+ASSIGNED: Final = Metric(
+    name="monitor_stream_assigned_partitions",
+    kind="gauge",
+    unit="partitions",
+    labels=(TOPIC,),
+    section=WORKER,
+    origin="worker",
+    help="Partitions that this worker holds now",
+)
+REBALANCES: Final = Metric(
+    name="monitor_stream_rebalances_total",
+    kind="counter",
+    unit="rebalances",
+    labels=(REBALANCE,),
+    section=WORKER,
+    origin="worker",
+    help="Times that partitions were assigned or revoked",
+)
+HEARTBEAT: Final = Metric(
+    name="monitor_stream_heartbeat_timestamp_seconds",
+    kind="gauge",
+    unit="seconds",
+    labels=(STAGE,),
+    section=WORKER,
+    origin="worker",
+    help="When a part of the worker last made progress or had nothing to do",
+)
+UNPUBLISHED: Final = Metric(
+    name="monitor_stream_unpublished_messages",
+    kind="gauge",
+    unit="messages",
+    labels=(FOLD,),
+    section=WORKER,
+    origin="worker",
+    help="Messages committed and not yet acknowledged by the broker",
+)
+BATCH: Final = Metric(
+    name="monitor_stream_batch_processing_seconds",
+    kind="histogram",
+    unit="seconds",
+    labels=(FOLD,),
+    section=WORKER,
+    origin="worker",
+    help="Time to apply one batch of records",
+    buckets=10,
+)
+CLAIM: Final = Metric(
+    name="monitor_stream_claim_duration_seconds",
+    kind="histogram",
+    unit="seconds",
+    section=WORKER,
+    origin="worker",
+    help="Time to claim a partition and load its state",
+    buckets=11,
+)
+CLAIM_FAILURES: Final = Metric(
+    name="monitor_stream_claim_failures_total",
+    kind="counter",
+    unit="failures",
+    section=WORKER,
+    origin="worker",
+    help="Claims that failed",
+)
+CHECKPOINT: Final = Metric(
+    name="monitor_stream_checkpoint_duration_seconds",
+    kind="histogram",
+    unit="seconds",
+    section=WORKER,
+    origin="worker",
+    help="Time of a commit of state and offsets until it is durable",
+    buckets=11,
+)
+CHECKPOINT_FAILURES: Final = Metric(
+    name="monitor_stream_checkpoint_failures_total",
+    kind="counter",
+    unit="failures",
+    section=WORKER,
+    origin="worker",
+    help="Commits that did not reach the store; they are tried again",
+)
+CHECKPOINT_REFUSED: Final = Metric(
+    name="monitor_stream_checkpoint_refusals_total",
+    kind="counter",
+    unit="refusals",
+    section=WORKER,
+    origin="worker",
+    help="Commits refused because another worker had claimed the partition",
+)
+CHECKPOINT_BYTES: Final = Metric(
+    name="monitor_stream_checkpoint_written_bytes_total",
+    kind="counter",
+    unit="bytes",
+    section=WORKER,
+    origin="worker",
+    help="State, results and outbox written by commits",
+)
+CHECKPOINT_LAST: Final = Metric(
+    name="monitor_stream_checkpoint_last_success_timestamp_seconds",
+    kind="gauge",
+    unit="seconds",
+    section=WORKER,
+    origin="worker",
+    help="When a commit last succeeded",
+)
+SPECS: Final = Metric(
+    name="monitor_stream_model_specs",
+    kind="gauge",
+    unit="specs",
+    section=WORKER,
+    origin="worker",
+    help="Model specs in force",
+)
+SPEC_ERRORS: Final = Metric(
+    name="monitor_stream_model_spec_errors_total",
+    kind="counter",
+    unit="errors",
+    section=WORKER,
+    origin="worker",
+    help="Records of the models topic that could not be read",
+)
+DURABLE: Final = Metric(
+    name="monitor_stream_store_durable",
+    kind="gauge",
+    unit="1",
+    section=WORKER,
+    origin="worker",
+    help="Whether the store confirms that a commit is on disk before anything of it is published",
+)
+
+#: Everything, in the order of the reference page and of ``/metrics``.
+CATALOGUE: Final[tuple[Metric, ...]] = (
+    PREDICTIONS, FAILED_PREDICTIONS, LATENCY, LAST_EVENT, STALENESS_LIMIT, MODEL_INFO, WATERMARK,
+    LABELS, PENDING, LAST_LABEL, LABEL_DELAY, LABELLED_RATIO, WINDOW_END,
+    SCORED, BAD, OBJECTIVE,
+    *(metric for measure in MEASURES for metric in (measure.current, measure.baseline)),
+    LIMIT, SAMPLES, MIN_SAMPLES, ABSOLUTE_ERROR,
+    DRIFT_DETECTED, DETECTIONS, INCIDENTS,
+    FEATURE_VALUES, FEATURE_INVALID, VIOLATIONS, LATE, LATE_ROWS,
+    READ, DEAD_LETTERS, NEWEST, UPDATED, FORKS, GAPS,
+    BUILD_INFO, COLLECTOR_DURATION, COLLECTOR_SERIES, COLLECTOR_ERRORS, SERIES_LIMIT_EXCEEDED,
+    STARTED, CONSUMED, PRODUCED, SKIPPED, STALE, LOST, LAG, ASSIGNED, REBALANCES, HEARTBEAT, UNPUBLISHED,
+    BATCH, CLAIM, CLAIM_FAILURES, CHECKPOINT, CHECKPOINT_FAILURES, CHECKPOINT_REFUSED, CHECKPOINT_BYTES,
+    CHECKPOINT_LAST, SPECS, SPEC_ERRORS, DURABLE,
+)  # fmt: skip

@@ -1,0 +1,76 @@
+"""How many label values may be exported, and which: once a value has its series it keeps it.
+
+A counter that moved in and out of ``__other__`` would make ``__other__`` fall, which Prometheus takes for a restart
+and answers with a spike. So who has a series keeps it until it is gone from the results, and newcomers take what
+is free, the largest first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from monitor_stream.events.spec import OTHER
+
+Limit = Annotated[int, Meta(ge=1)]
+
+
+class SeriesLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """The most label values on ``/metrics``, in all or for one model: `symbol` in the catalogue's bounds.
+
+    Parameters
+    ----------
+    models
+        M. Further models are left out.
+    versions
+        V, of one model: those with the newest predictions. Older ones are left out.
+    segments, features
+        S and K, of one version. Further ones are counted together as ``__other__``.
+    """
+
+    models: Limit = 200
+    versions: Limit = 10
+    segments: Limit = 50
+    features: Limit = 20
+
+
+class Seats:
+    """Gives out a limited number of seats, and remembers who has one.
+
+    >>> seats = Seats(2)
+    >>> sorted(seats.choose({"a": 1, "b": 5, "c": 3}))
+    ['b', 'c']
+    >>> sorted(seats.choose({"a": 9, "b": 5, "c": 3}))
+    ['b', 'c']
+    >>> sorted(seats.choose({"a": 9, "c": 3}))
+    ['a', 'c']
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._taken: set[str] = set()
+
+    def choose(self, candidates: Mapping[str, float]) -> frozenset[str]:
+        """Who has a seat now; `candidates` maps each name to its claim, and equal claims go by name."""
+        self._taken &= candidates.keys()
+        if len(self._taken) < self._limit:
+            waiting = candidates.keys() - self._taken
+            ranked = sorted(waiting, key=lambda name: (-candidates[name], name))
+            self._taken.update(ranked[: self._limit - len(self._taken)])
+        return frozenset(self._taken)
+
+
+def fold(counts: Iterable[tuple[str, int]], seated: frozenset[str]) -> dict[str, int]:
+    """Add up what has no seat.
+
+    >>> fold([("US", 5), ("DE", 2), ("FR", 1)], frozenset({"US"}))
+    {'US': 5, '__other__': 3}
+    """
+    folded: dict[str, int] = {}
+    for name, count in counts:
+        kept = name if name in seated else OTHER
+        folded[kept] = folded.get(kept, 0) + count
+    return folded
