@@ -28,7 +28,7 @@ def run(code: str, directory: Path) -> ChildProcess:
 def test_output_goes_to_the_log(tmp_path: Path) -> None:
     """Both streams are in the log, after what was there; the environment is the parent's and the given one."""
     (tmp_path / "log").write_text("before\n")
-    code = "import os, sys; print(os.environ['GREETING'], os.getcwd()); sys.exit('bye' if os.environ['PATH'] else 0)"
+    code = "import os, sys; print(os.environ['GREETING'], os.getcwd(), flush=True); sys.exit('bye' if os.environ['PATH'] else 0)"
     child = run(code, tmp_path)
     assert child.wait(20) == 1
     assert (tmp_path / "log").read_text() == f"before\nhello {tmp_path}\nbye\n"
