@@ -6,7 +6,7 @@ set -eu
 missing=
 want() { # command, package, reason
     command -v "$1" >/dev/null && return
-    echo "Installing $2: $3"
+    echo "The package $2 is missing: $3"
     missing="$missing $2"
 }
 want promtool prometheus "promtool checks and tests the alert rules, prometheus evaluates them"
@@ -35,6 +35,7 @@ if [ ! -e "$policy" ]; then
     $as_root chmod +x "$policy"
 fi
 
+echo "Installing$missing, without starting any service"
 $as_root apt-get -qq update
 # shellcheck disable=SC2086 # a list of words
 $as_root apt-get -qq install --no-install-recommends -y $missing >/dev/null
