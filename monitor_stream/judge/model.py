@@ -1,0 +1,120 @@
+"""One model: its sources, its versions, its incidents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from monitor_stream.events.delta import Delta, Outcome
+from monitor_stream.events.results import Detection, Incident, Window
+from monitor_stream.events.spec import Specs
+from monitor_stream.judge.incidents import Incidents, IncidentsState
+from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
+from monitor_stream.judge.reading import Arrived
+from monitor_stream.judge.sources import Sources, SourcesState
+from monitor_stream.judge.version import Version
+
+
+class ModelState(msgspec.Struct, array_like=True):
+    """What changes with every delta."""
+
+    sources: SourcesState
+    outcomes: dict[Outcome, int]
+
+
+class Model:
+    """See the module's docstring. `say_window` and `say_incident` publish; `changed` asks for a new document."""
+
+    def __init__(
+        self,
+        name: str,
+        journal: Journal,
+        say_window: Callable[[Window], None],
+        say_incident: Callable[[Incident], None],
+    ) -> None:
+        self.name = name
+        self.sources = Sources()
+        self.outcomes: dict[Outcome, int] = {}
+        self.versions: dict[str, Version] = {}
+        self.incidents = Incidents(IncidentsState())
+        self.changed = False
+        self._journal = journal
+        self._say_window = say_window
+        self._say_incident = say_incident
+
+    def is_new(self, delta: Delta, now: float | None) -> bool:
+        """Note a delta's place in its chain; False where it was taken before."""
+        new = self.sources.take(delta, now)
+        if new:
+            self._touch()
+        return new
+
+    def take(self, arrived: Arrived, specs: Specs, versions: Iterable[str]) -> None:
+        """Add what a delta tells, of the versions named."""
+        for outcome, count in arrived.delta.outcomes.items():
+            self.outcomes[outcome] = self.outcomes.get(outcome, 0) + count
+        for name in versions:
+            version = self.versions.get(name) or self._add_version(name)
+            version.take(arrived.delta.source, arrived.versions[name], specs)
+        self._touch()
+
+    def advance(self, now: float | None, idle_timeout: float) -> None:
+        """Bring windows, errors and incidents up to the time that all sources have reached."""
+        if self.sources.advance(now, idle_timeout):
+            self._touch()
+        self._advance_versions(now)
+
+    def finish(self, now: float | None) -> None:
+        """Close and settle everything."""
+        self.sources.finish()
+        self._touch()
+        self._advance_versions(now)
+
+    def revise(self, now: float, interval: float) -> None:
+        """Publish what changed in closed windows."""
+        revised = [version.revise(now, interval) for version in self.versions.values()]
+        self.changed |= any(revised)
+
+    def _advance_versions(self, now: float | None) -> None:
+        watermark, clock = self.sources.watermark, self.sources.clock
+        for version in self.versions.values():
+            for detection in version.advance(watermark, clock, now):
+                self._see(detection, version)
+
+    def _see(self, detection: Detection, version: Version) -> None:
+        incident = self.incidents.see(detection, version.spec)
+        self._journal.put(key("incidents", self.name), lambda: pack(self.incidents.state))
+        if incident is not None:
+            self._say_incident(incident)
+
+    def _add_version(self, name: str) -> Version:
+        version = Version(self.name, name, self._journal, self._say_window)
+        self.versions[name] = version
+        return version
+
+    def _touch(self) -> None:
+        self.changed = True
+        self._journal.put(key("model", self.name), self._pack)
+
+    # The store
+
+    def restore(
+        self, fields: Mapping[str | None, Mapping[Kind, list[tuple[list[Any], bytes]]]], specs: Specs
+    ) -> None:
+        """Take back what the store held, by version (``None``: the model's own) and kind."""
+        own = fields.get(None, {})
+        for _, data in own.get("model", ()):
+            state = unpack(ModelState, data)
+            self.sources, self.outcomes = Sources(state.sources), state.outcomes
+        for _, data in own.get("incidents", ()):
+            self.incidents = Incidents(unpack(IncidentsState, data))
+        for name, of_version in fields.items():
+            if name is not None:
+                version = self._add_version(name)
+                version.restore(of_version)
+                version.restored(specs)
+
+    def _pack(self) -> bytes:
+        return pack(ModelState(self.sources.state, self.outcomes))

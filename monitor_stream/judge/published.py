@@ -1,0 +1,138 @@
+"""A window as it is published, from its sums."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from monitor_stream.events.codec import moment
+from monitor_stream.events.delta import Floats
+from monitor_stream.events.results import FeatureResult, Metrics, SegmentResult, Window
+from monitor_stream.events.spec import OTHER, ModelSpec, NumericReference, Reference, Task
+from monitor_stream.events.tables import PERFORMANCE, PREDICTION, SCORE, TARGET, split_segment
+from monitor_stream.judge.performance import metrics
+from monitor_stream.judge.sums import Sums
+from monitor_stream.judge.windows import OpenWindow
+
+
+def publish(window: OpenWindow, spec: ModelSpec, model: str, version: str) -> Window:
+    """A window as it stands."""
+    sums = window.sums
+    n, labelled = sums.total("traffic", 0), pairs(sums)
+    return Window(
+        model=model,
+        version=version,
+        start=moment(window.start),
+        end=moment(window.end),
+        revision=window.revision,
+        settled=window.settled,
+        n=n,
+        failed=sums.total("traffic", 1),
+        labelled=labelled,
+        labelled_share=labelled / n if n else 0.0,
+        reference=window.reference,
+        metrics=overall(sums, spec.task),
+        segments=list(_segments(sums, spec)),
+        features=list(_features(sums, spec)),
+        quality=_quality(sums),
+        latency_mean_seconds=_mean(sums.row("latency")),
+        label_delay_mean_seconds=_mean(sums.row("delay")),
+    )
+
+
+def pairs(sums: Sums) -> int:
+    """How many predictions have their label."""
+    row = sums.row("delay")
+    return 0 if row is None else int(row[:-1].sum())
+
+
+def overall(sums: Sums, otherwise: Task) -> Metrics:
+    """The metrics over all groups, with score histograms and confusion matrix where there are some."""
+    task = sums.task(otherwise)
+    row = sums.row("performance")
+    scores, confusion = sums.tables.get("scores"), sums.tables.get("confusion")
+    return metrics(
+        task,
+        np.zeros(len(PERFORMANCE[task])) if row is None else row,
+        scores=None if scores is None else np.stack([scores.row("negative"), scores.row("positive")]),
+        confusion=None
+        if confusion is None
+        else dict(zip(confusion.groups, confusion.rows[:, 0].tolist(), strict=True)),
+    )
+
+
+def _mean(histogram: Floats | None) -> float | None:
+    if histogram is None:
+        return None
+    n = float(histogram[:-1].sum())
+    return float(histogram[-1]) / n if n else None
+
+
+def _quality(sums: Sums) -> dict[str, int]:
+    block = sums.tables.get("quality")
+    return {} if block is None else {check: int(row[0]) for check, row in block}
+
+
+def _segments(sums: Sums, spec: ModelSpec) -> Iterator[SegmentResult]:
+    """The values of each segment, the largest first; those beyond `max_segment_values` together."""
+    traffic, scored = sums.tables.get("traffic"), sums.tables.get("performance")
+    if traffic is None:
+        return
+    task = sums.task(spec.task)
+    sizes = dict(zip(traffic.groups, traffic.rows[:, 0].tolist(), strict=True))
+    sizes.pop("", None)
+    nothing = np.zeros(len(PERFORMANCE[task]))
+    by_segment: dict[str, list[tuple[str, float, Floats]]] = {}
+    for group in sorted(sizes, key=lambda group: (-sizes[group], group)):
+        segment, value = split_segment(group)
+        row = nothing if scored is None else scored.row(group)
+        by_segment.setdefault(segment, []).append((value, sizes[group], row))
+    for segment in sorted(by_segment):
+        for value, n, row in _bounded(by_segment[segment], spec.max_segment_values):
+            yield SegmentResult(segment=segment, value=value, n=int(n), metrics=metrics(task, row))
+
+
+def _bounded(values: list[tuple[str, float, Floats]], most: int) -> list[tuple[str, float, Floats]]:
+    named = [value for value in values if value[0] != OTHER]
+    kept, rest = named[:most], [*named[most:], *(value for value in values if value[0] == OTHER)]
+    if rest:
+        kept.append((OTHER, sum(n for _, n, _ in rest), np.sum([row for _, _, row in rest], axis=0)))
+    return kept
+
+
+def _features(sums: Sums, spec: ModelSpec) -> Iterator[FeatureResult]:
+    block = sums.tables.get("features")
+    if block is None:
+        return
+    references = _references(spec)
+    for name, row in sorted(zip(block.groups, block.rows.tolist(), strict=True)):
+        values, missing, wrong_type, out_of_range, unseen, first, second = row
+        mean, std = _moments(values - missing - wrong_type, first, second, references.get(name))
+        yield FeatureResult(
+            name=name,
+            values=int(values),
+            missing=int(missing),
+            wrong_type=int(wrong_type),
+            out_of_range=int(out_of_range),
+            unseen=int(unseen),
+            mean=mean,
+            std=std,
+        )
+
+
+def _references(spec: ModelSpec) -> dict[str, Reference | None]:
+    special = {PREDICTION: spec.prediction, SCORE: spec.score, TARGET: spec.label}
+    return {feature.name: feature.reference for feature in spec.features} | special
+
+
+def _moments(
+    n: float, first: float, second: float, reference: Reference | None
+) -> tuple[float | None, float | None]:
+    """Mean and standard deviation from sums centred on the reference mean; a category has neither."""
+    if n <= 0.0 or (first == 0.0 and second == 0.0 and not isinstance(reference, NumericReference)):
+        return None, None
+    centre = reference.mean if isinstance(reference, NumericReference) else 0.0
+    mean = first / n
+    return centre + mean, math.sqrt(max(second / n - mean * mean, 0.0))

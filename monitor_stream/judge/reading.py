@@ -1,0 +1,83 @@
+"""Deltas as arrays, checked: what JUDGE adds up must be whole, or it is set aside whole."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from monitor_stream.events.codec import decode_delta
+from monitor_stream.events.delta import Delta, Floats, Ints, Scored, Table, VersionDelta
+from monitor_stream.events.tables import COLUMNS, PERFORMANCE, TableName
+from monitor_stream.judge.sums import Rows
+
+#: Times that a calendar has: 1970 to 9999.
+_LAST: Final = 253_402_300_799.0
+_WIDTHS: Final[dict[str, frozenset[int]]] = {name: frozenset({len(c)}) for name, c in COLUMNS.items()} | {
+    "performance": frozenset(len(columns) for columns in PERFORMANCE.values())
+}
+
+
+class UnreadableDeltaError(ValueError):
+    """A delta that is not one, or whose parts do not fit together. The message says what is wrong."""
+
+
+class VersionRows(NamedTuple):
+    """One version's part of a delta: rows with their windows by table, and (order time, error) of scored pairs."""
+
+    part: VersionDelta
+    tables: dict[TableName, tuple[Ints, Rows]]
+    errors: tuple[Floats, Floats] | None
+
+
+class Arrived(NamedTuple):
+    """A delta and its arrays."""
+
+    delta: Delta
+    versions: dict[str, VersionRows]
+
+
+def read(value: bytes) -> Arrived:
+    """Decode and check a delta; raises `UnreadableDeltaError`."""
+    try:
+        delta = decode_delta(value)
+        versions = {name: _version(part) for name, part in delta.versions.items()}
+    except (msgspec.DecodeError, ValueError, KeyError) as error:
+        raise UnreadableDeltaError(f"not a delta: {error}") from error
+    if not (delta.watermark < np.inf and delta.clock < np.inf):
+        raise UnreadableDeltaError(f"not a delta: watermark {delta.watermark}, clock {delta.clock}")
+    if min(delta.epoch, delta.number, delta.source, delta.sources) < 0:
+        raise UnreadableDeltaError("not a delta: a negative number in its chain")
+    return Arrived(delta, versions)
+
+
+def _version(part: VersionDelta) -> VersionRows:
+    tables = {name: _table(name, table) for name, table in part.tables.items()}
+    return VersionRows(part, tables, None if part.scored is None else _scored(part.scored))
+
+
+def _table(name: TableName, table: Table) -> tuple[Ints, Rows]:
+    windows, groups, sums = table.unpack()
+    if len(windows) != len(groups):
+        raise ValueError(f"table {name} has {len(windows)} windows and {len(groups)} groups")
+    if not groups:
+        return windows, Rows([], np.zeros((0, min(_WIDTHS[name]))))
+    if sums.shape[1] not in _WIDTHS[name]:
+        raise ValueError(f"table {name} has {sums.shape[1]} columns")
+    if not np.isfinite(sums).all():
+        raise ValueError(f"table {name} holds a sum that is not finite")
+    if windows.min() < 0 or windows.max() > _LAST:
+        raise ValueError(f"table {name} has a window that no calendar has")
+    return windows, Rows(groups, sums)
+
+
+def _scored(scored: Scored) -> tuple[Floats, Floats]:
+    order, error = scored.unpack()
+    if len(order) != len(error):
+        raise ValueError(f"{len(order)} order times for {len(error)} errors")
+    if not (np.isfinite(order).all() and np.isfinite(error).all()):
+        raise ValueError("an error or its order time is not finite")
+    if order.size and (order.min() < 0.0 or order.max() > _LAST):
+        raise ValueError("an error has an order time that no calendar has")
+    return order, error

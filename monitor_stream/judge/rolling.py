@@ -1,0 +1,80 @@
+"""The last five minutes, hour and day: windows, merged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, Literal
+
+from monitor_stream.events.codec import moment
+from monitor_stream.events.results import Rolling
+from monitor_stream.events.spec import ModelSpec
+from monitor_stream.events.tables import TableName
+from monitor_stream.judge.published import overall
+from monitor_stream.judge.sums import Rows, Sums
+from monitor_stream.judge.windows import OpenWindow
+
+Span = Literal["5m", "1h", "1d"]
+
+SPANS: Final[dict[Span, float]] = {"5m": 300.0, "1h": 3600.0, "1d": 86400.0}
+
+#: A span is not made of more windows than this: a day of minutes.
+MAX_MERGED: Final = 1440
+
+_WHOLE: Final[tuple[TableName, ...]] = (
+    "traffic",
+    "performance",
+)  # of these, the group of all predictions counts
+_CELLS: Final[tuple[TableName, ...]] = ("scores", "confusion")
+
+
+def spans(seconds: float) -> dict[Span, float]:
+    """The spans that windows of a length can be merged into.
+
+    >>> spans(600.0)
+    {'1h': 3600.0, '1d': 86400.0}
+    """
+    return {name: span for name, span in SPANS.items() if seconds <= span <= MAX_MERGED * seconds}
+
+
+def retention(seconds: float) -> float:
+    """How long before the newest closed window's end a window is still of use."""
+    return max(spans(seconds).values(), default=0.0)
+
+
+def essence(sums: Sums) -> Sums:
+    """What of a settled window the spans still need."""
+    kept = Sums()
+    for table in _WHOLE:
+        row = sums.row(table)
+        if row is not None:
+            kept.add(table, Rows([""], row[None, :]))
+    for table in _CELLS:
+        block = sums.tables.get(table)
+        if block is not None:
+            kept.add(table, Rows(list(block.groups), block.rows))
+    return kept
+
+
+def roll(windows: Iterable[OpenWindow], spec: ModelSpec) -> dict[Span, Rolling]:
+    """Each span up to the end of the newest closed window, of the length now in force."""
+    closed = [window for window in windows if window.closed and window.seconds == spec.window_seconds]
+    if not closed:
+        return {}
+    end = max(window.end for window in closed)
+    return {
+        name: _merge([w for w in closed if w.start >= end - seconds], seconds, end, spec)
+        for name, seconds in spans(spec.window_seconds).items()
+    }
+
+
+def _merge(windows: list[OpenWindow], seconds: float, end: float, spec: ModelSpec) -> Rolling:
+    merged = Sums()
+    for window in sorted(windows, key=lambda window: window.start):
+        for table, block in essence(window.sums).tables.items():
+            merged.add(table, Rows(list(block.groups), block.rows))
+    return Rolling(
+        seconds=seconds,
+        end=moment(end),
+        n=merged.total("traffic", 0),
+        metrics=overall(merged, spec.task),
+    )

@@ -1,0 +1,323 @@
+"""One version of a model: its windows, totals, errors and detections."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from monitor_stream.events.codec import moment
+from monitor_stream.events.delta import Ints
+from monitor_stream.events.results import Detection, Rolling, Window
+from monitor_stream.events.spec import DAY, ErrorScale, ModelSpec, Specs, Task
+from monitor_stream.events.tables import TableName
+from monitor_stream.judge.detectors import Alarm, ErrorMonitor
+from monitor_stream.judge.errors_in_order import ErrorsInOrder
+from monitor_stream.judge.history import History
+from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
+from monitor_stream.judge.published import publish
+from monitor_stream.judge.reading import VersionRows
+from monitor_stream.judge.rolling import Span, essence, retention, roll
+from monitor_stream.judge.sums import Rows, by_window, merged, task_of
+from monitor_stream.judge.totals import Totals, TotalsState
+from monitor_stream.judge.windows import OpenWindow, Windows
+
+MAX_SHOWN: Final = 100
+MAX_DAYS: Final = 400
+MAX_DETECTIONS: Final = 100
+
+#: Digests whose window length is remembered: rows made with a former spec may still be on their way.
+_MAX_LENGTHS: Final = 8
+
+
+class VersionState(msgspec.Struct, array_like=True):
+    """What changes with almost every delta."""
+
+    totals: TotalsState
+    floor: float
+    released: float
+    pending: dict[int, int]
+    newest_prediction: float | None
+    newest_label: float | None
+    lengths: dict[str, float]
+
+
+class MonitorState(msgspec.Struct, array_like=True):
+    """A monitor, and the task and error scale it was made for."""
+
+    task: Task
+    scale: ErrorScale | None
+    monitor: bytes
+
+
+class Version:
+    """See the module's docstring. `publish_window` is called with each revision of each window."""
+
+    def __init__(
+        self, model: str, version: str, journal: Journal, publish_window: Callable[[Window], None]
+    ) -> None:
+        self.model = model
+        self.version = version
+        self._journal = journal
+        self._publish_window = publish_window
+        self._found: ModelSpec | None = None
+        self._learned: ModelSpec | None = None
+        self.spec = ModelSpec(model=model, version=version, task="regression", inferred=True)
+        self.digest = ""
+        self._lengths: dict[str, float] = {}
+        self.totals = Totals(TotalsState())
+        self.windows = Windows("window", model, version, journal)
+        self.days = Windows("day", model, version, journal)
+        self.shown = History("shown", model, version, MAX_SHOWN, journal)
+        self.shown_days = History("shown_day", model, version, MAX_DAYS, journal)
+        self.rolling: dict[Span, Rolling] = {}
+        self._errors = ErrorsInOrder(self._chunk_key, journal)
+        self._monitor: ErrorMonitor | None = None
+        self._watched: tuple[Task, ErrorScale | None] | None = None
+        self.detections: list[Detection] = []
+        self._pending: dict[int, int] = {}
+        self.newest_prediction: float | None = None
+        self.newest_label: float | None = None
+        self._revised_at: float | None = None
+
+    # What comes in
+
+    def take(self, source: int, rows: VersionRows, specs: Specs) -> None:
+        """Add one delta's part."""
+        part = rows.part
+        self._use_spec(rows, specs)
+        seconds = self._lengths.get(part.digest, self.spec.window_seconds)
+        for table, (windows, sums) in rows.tables.items():
+            self._add(table, windows, sums, seconds, part.digest)
+        if rows.errors is not None:
+            self._errors.add(*rows.errors)
+        for outcome, count in part.outcomes.items():
+            self.totals.outcomes[outcome] = self.totals.outcomes.get(outcome, 0) + count
+        self._pending[source] = part.pending
+        self.newest_prediction = _newest(self.newest_prediction, part.newest_prediction)
+        self.newest_label = _newest(self.newest_label, part.newest_label)
+        self._journal.put(self._key("version"), self._pack)
+
+    def _add(self, table: TableName, windows: Ints, rows: Rows, seconds: float, digest: str) -> None:
+        late: list[int] = []
+        for start, part in by_window(windows, rows):
+            if not self.windows.add(table, start, seconds, part, digest):
+                late.append(start)
+                self.totals.late_rows += len(part.groups)
+                self.totals.add(table, part.total(), self.spec)
+        if late:
+            kept = ~np.isin(windows, late)
+            windows = windows[kept]
+            rows = Rows([g for g, keep in zip(rows.groups, kept, strict=True) if keep], rows.sums[kept])
+        for day, part in merged(windows, rows, DAY):
+            self.days.add(table, day, DAY, part, digest)
+            self.totals.add(table, part, self.spec)
+
+    def _use_spec(self, rows: VersionRows, specs: Specs) -> None:
+        """Judge by the spec now in force: the published one, else the one OBSERVE inferred."""
+        inferred = rows.part.spec
+        if inferred is not None and inferred != self._learned:
+            self._learned = inferred
+            self._journal.put(self._key("spec"), lambda: pack(inferred))
+        found = specs.find(self.model, self.version) or self._learned or _guess(self.spec, rows)
+        if found is self._found:
+            return
+        self._found = found
+        self._judge_by(found)
+
+    def _judge_by(self, spec: ModelSpec) -> None:
+        self.spec, self.digest = spec, spec.digest
+        self._lengths.pop(self.digest, None)
+        self._lengths[self.digest] = spec.window_seconds
+        for digest in list(self._lengths)[:-_MAX_LENGTHS]:
+            del self._lengths[digest]
+
+    # Time
+
+    def advance(self, watermark: float, clock: float, now: float | None) -> list[Detection]:
+        """Close, settle and let errors go as far as time has come; what the detectors saw."""
+        floor = clock - self.spec.horizon_seconds
+        closed, settled = self.windows.close(watermark), self.windows.settle(floor)
+        for window in [*(window for window in closed if not window.settled), *settled]:
+            self._publish(window, now)
+        for window in settled:
+            window.sums = essence(window.sums)
+        if closed or settled:
+            self._after_publishing()
+        self._advance_days(watermark, floor)
+        return self._watch(clock)
+
+    def revise(self, now: float, interval: float) -> bool:
+        """Publish closed windows that changed, each at most every `interval` seconds of processing time."""
+        if self._revised_at is None:
+            self._revised_at = now
+        if now - self._revised_at < interval:
+            return False
+        self._revised_at = now
+        due = self.windows.changed(lambda w: w.published_at is None or now - w.published_at >= interval)
+        for window in due:
+            self._publish(window, now)
+        for day in self.days.changed(lambda _: True):
+            self._show_day(day)
+        if due:
+            self._after_publishing()
+        return bool(due)
+
+    def _publish(self, window: OpenWindow, now: float | None) -> None:
+        """The next revision. A window without a prediction is none: only records that count nowhere fell into it."""
+        if not window.sums.total("traffic", 0):
+            return
+        built = self._build(window)
+        window.published_at = now
+        self._publish_window(built)
+        self.shown.show((window.start, window.seconds), built)
+
+    def _build(self, window: OpenWindow) -> Window:
+        window.revision += 1
+        window.changed = False
+        return publish(window, self.spec, self.model, self.version)
+
+    def _after_publishing(self) -> None:
+        self.rolling = roll(self.windows, self.spec)
+        newest = max((w.end for w in self.windows if w.closed), default=math.inf)
+        self.windows.forget(newest - retention(self.spec.window_seconds))
+
+    def _advance_days(self, watermark: float, floor: float) -> None:
+        closed, settled = self.days.close(watermark), self.days.settle(floor)
+        for day in [*(day for day in closed if not day.settled), *settled]:
+            self._show_day(day)
+        if settled:
+            self.days.forget(math.inf)
+
+    def _show_day(self, day: OpenWindow) -> None:
+        if day.sums.total("traffic", 0):
+            self.shown_days.show((day.start, day.seconds), self._build(day))
+
+    # Detectors
+
+    def _watch(self, clock: float) -> list[Detection]:
+        released = self._errors.released
+        order, error = self._errors.release(clock)
+        if self._errors.released != released:
+            self._journal.put(self._key("version"), self._pack)
+        if not order.size:
+            return []
+        alarms = self._current_monitor().feed(order, error)
+        self._journal.put(self._key("monitor"), self._pack_monitor)
+        found = [self._detection(alarm) for alarm in alarms]
+        if found:
+            self.detections = [*self.detections, *found][-MAX_DETECTIONS:]
+            self._journal.put(self._key("detections"), lambda: pack(self.detections))
+        return found
+
+    def _current_monitor(self) -> ErrorMonitor:
+        """A change of task or error scale means another signal: the detectors start anew."""
+        watched = (self.spec.task, self.spec.error_scale)
+        if self._monitor is None or self._watched != watched:
+            self._monitor, self._watched = ErrorMonitor.new(*watched), watched
+        return self._monitor
+
+    def _detection(self, alarm: Alarm) -> Detection:
+        counts = self.totals.detections
+        counts[alarm.detector] = counts.get(alarm.detector, 0) + 1
+        return Detection(
+            model=self.model,
+            version=self.version,
+            detector=alarm.detector,
+            direction=alarm.direction,
+            event_time=moment(alarm.order),
+            seen=alarm.seen,
+            before=alarm.before,
+            after=alarm.after,
+        )
+
+    # What is known
+
+    @property
+    def pending(self) -> int:
+        """Predictions that wait for a label, over all sources."""
+        return sum(self._pending.values())
+
+    @property
+    def errors_seen(self) -> int:
+        """How many errors the detectors have seen."""
+        return 0 if self._monitor is None else self._monitor.seen
+
+    # The store
+
+    def restore(self, fields: Mapping[Kind, list[tuple[list[Any], bytes]]]) -> None:
+        """Take back what the store held, by kind: the rest of the key, and the blob."""
+        for _, data in fields.get("spec", ()):
+            self._learned = unpack(ModelSpec, data)
+            self._judge_by(self._learned)
+        for _, data in fields.get("version", ()):
+            self._restore_state(unpack(VersionState, data))
+        for _, data in fields.get("monitor", ()):
+            state = unpack(MonitorState, data)
+            self._monitor, self._watched = ErrorMonitor.from_bytes(state.monitor), (state.task, state.scale)
+        for _, data in fields.get("detections", ()):
+            self.detections = unpack(list[Detection], data)
+        self._errors.restore({at: data for (at,), data in fields.get("held", ())})
+        for windows in (self.windows, self.days):
+            for (start, seconds), data in fields.get(windows.kind, ()):
+                windows.restore(start, seconds, data)
+        for history in (self.shown, self.shown_days):
+            for (start, seconds), data in fields.get(history.kind, ()):
+                history.restore((start, seconds), data)
+
+    def restored(self, specs: Specs) -> None:
+        """Judge by the published spec again, and merge the windows that came back."""
+        found = specs.find(self.model, self.version)
+        if found is not None:
+            self._found = found
+            self._judge_by(found)
+        self.rolling = roll(self.windows, self.spec)
+
+    def _restore_state(self, state: VersionState) -> None:
+        self.totals = Totals(state.totals)
+        self.windows.floor = self.days.floor = state.floor
+        self._errors.released = state.released
+        self._pending = state.pending
+        self.newest_prediction, self.newest_label = state.newest_prediction, state.newest_label
+        self._lengths = state.lengths | self._lengths
+
+    def _pack(self) -> bytes:
+        return pack(
+            VersionState(
+                self.totals.state(),
+                self.windows.floor,
+                self._errors.released,
+                self._pending,
+                self.newest_prediction,
+                self.newest_label,
+                self._lengths,
+            )
+        )
+
+    def _pack_monitor(self) -> bytes:
+        if self._monitor is None or self._watched is None:
+            raise AssertionError("a monitor is packed after it was fed")
+        return pack(MonitorState(*self._watched, self._monitor.to_bytes()))
+
+    def _key(self, kind: Kind) -> str:
+        return key(kind, self.model, self.version)
+
+    def _chunk_key(self, at: int) -> str:
+        return key("held", self.model, self.version, at)
+
+
+def _newest(known: float | None, told: float | None) -> float | None:
+    times = [time for time in (known, told) if time is not None]
+    return max(times, default=None)
+
+
+def _guess(spec: ModelSpec, rows: VersionRows) -> ModelSpec:
+    """A spec for rows that came before their own was heard of: their columns tell the task."""
+    performance = rows.tables.get("performance")
+    if performance is None or not len(performance[0]):
+        return spec
+    task = task_of(performance[1].sums.shape[1])
+    return spec if task == spec.task else msgspec.structs.replace(spec, task=task)
