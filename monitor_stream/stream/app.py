@@ -1,0 +1,60 @@
+"""The Faust app: two agents, one for each fold."""
+
+from __future__ import annotations
+
+from faust.app.base import BootStrategy
+from faust.types import StreamT
+
+from monitor_stream.settings import Settings
+from monitor_stream.state.contract import FoldName
+from monitor_stream.stream.tenancies import INPUTS, Tenancies
+from monitor_stream.stream.tenancy import Fetch
+from monitor_stream.stream.transport import App
+
+#: Records of one fetch: what a rebalance may have to wait for, and what one call of a fold works on.
+MAX_POLL_RECORDS = 5_000
+#: Fetches waiting for an agent.
+QUEUE_FETCHES = 4
+
+
+class _Boot(BootStrategy):
+    """Neither Faust's web server, nor its producer: we publish by another one."""
+
+    enable_web = False
+    enable_kafka_producer = False
+
+
+def make_app(settings: Settings, tenancies: Tenancies) -> App:
+    """One Faust app whose agents feed `tenancies`."""
+    app = App(
+        settings.application,
+        broker=";".join(f"kafka://{address.strip()}" for address in settings.bootstrap.split(",")),
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        stream_buffer_maxsize=QUEUE_FETCHES,
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        broker_max_poll_records=MAX_POLL_RECORDS,
+        consumer_max_fetch_size=2 << 20,
+        consumer_auto_offset_reset="earliest",
+        broker_session_timeout=settings.session_timeout_seconds,
+        broker_heartbeat_interval=settings.session_timeout_seconds / 10,
+        # Also the limit of `perform_seek`: taking partitions has its own, shorter one, which raises.
+        broker_request_timeout=max(settings.session_timeout_seconds, settings.restore_timeout_seconds) + 30.0,
+    )
+    app.boot_strategy = _Boot(app)
+    app.tenancies = tenancies
+    for fold, roles in INPUTS.items():
+        _add_agent(app, fold, [settings.topic(role) for role in roles])
+    return app
+
+
+def _add_agent(app: App, name: FoldName, topics: list[str]) -> None:
+    topic = app.topic(*topics, key_serializer="raw", value_serializer="raw", acks=False)
+
+    async def feed(stream: StreamT[Fetch]) -> None:
+        async for fetch in stream:
+            await app.tenancies.apply(fetch)
+
+    app.agent(topic, name=name)(feed)

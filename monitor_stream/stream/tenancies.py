@@ -1,0 +1,386 @@
+"""All that this worker holds: takes partitions, feeds them, commits, publishes, and lets go of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, Protocol
+
+from monitor_stream.errors import StoreError, TopicsError
+from monitor_stream.events.fold import Batch, Fold, Seat, Topic
+from monitor_stream.events.spec import Specs
+from monitor_stream.settings import Settings
+from monitor_stream.state.contract import Commit, FoldName, Holding, Store
+from monitor_stream.stream.health import WorkerStats
+from monitor_stream.stream.publisher import Publisher
+from monitor_stream.stream.tenancy import Fetch, Tenancy
+from monitor_stream.stream.topics import check_partitions
+
+log = logging.getLogger(__name__)
+
+#: What each fold reads.
+INPUTS: Final[Mapping[FoldName, tuple[Topic, ...]]] = {
+    "observe": ("predictions", "labels"),
+    "judge": ("deltas",),
+}
+#: Bytes of records applied and not yet committed, over all partitions; beyond it the worker waits for the store.
+MAX_UNCOMMITTED_BYTES: Final = 32 << 20
+#: Pause between attempts to reach the store.
+RETRY_SECONDS: Final = (0.1, 5.0)
+#: Least time between two claims of one partition that others claim too.
+RECLAIM_SECONDS: Final = 2.0
+
+Place = tuple[str, int]  # topic on the broker, partition
+Key = tuple[FoldName, int]
+
+
+class Log(Protocol):
+    """What is needed of Kafka to take a partition; every call concerns partitions assigned to this worker."""
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions a topic has."""
+        ...
+
+    async def bounds(self, places: Collection[Place]) -> Mapping[Place, tuple[int, int]]:
+        """The first offset there is, and the end."""
+        ...
+
+    async def seek_all(self, offsets: Mapping[Place, int]) -> None:
+        """Read on from these offsets; returns when nothing from before can be fetched any more."""
+        ...
+
+    async def advise(self, offsets: Mapping[Place, int]) -> None:
+        """Commit offsets to Kafka, for its own lag tools; failure is only logged."""
+        ...
+
+
+class Tenancies:
+    """See the module's docstring. Runs in one event loop; `take` runs while nothing is being fetched."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        store: Store,
+        publisher: Publisher,
+        folds: Mapping[FoldName, type[Fold]],
+        specs: Specs,
+        stats: WorkerStats,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._publisher = publisher
+        self._folds = folds
+        self._specs = specs
+        self._stats = stats
+        self._owner = uuid.uuid4().hex
+        self._held: dict[Key, Tenancy] = {}
+        self._roles: dict[str, tuple[FoldName, Topic]] = {
+            settings.topic(role): (fold, role) for fold, roles in INPUTS.items() for role in roles
+        }
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._refused: dict[Key, float] = {}
+        #: Set with the first error after which this worker must end.
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    # Taking and letting go
+
+    async def take(self, kafka: Log, assigned: Iterable[Place]) -> None:
+        """Claim, load and seek. What was held of these partitions is dropped.
+
+        Raises `StoreError` when that takes longer than `restore_timeout_seconds`, `SchemaError` for state of another
+        version, `TopicsError` when the assignment cannot be worked on.
+        """
+        partitions = self._by_fold(assigned)
+        self._check(kafka, partitions)
+        keys = [(fold, partition) for fold, held in partitions.items() for partition in sorted(held)]
+        for key in keys:
+            self._drop(key)
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self._settings.restore_timeout_seconds):
+                holdings = await asyncio.gather(*(self._store.claim(*key, self._owner) for key in keys))
+                taken = await self._seek(kafka, dict(zip(keys, holdings, strict=True)))
+        except TimeoutError:
+            self._stats.claim_failures += 1
+            raise StoreError(
+                f"Could not load {len(keys)} partitions within {self._settings.restore_timeout_seconds:g} s. "
+                "Raise restore_timeout_seconds, or see why the store is slow."
+            ) from None
+        except StoreError:
+            self._stats.claim_failures += 1
+            raise
+        self._held.update(taken)
+        self._stats.claim_seconds.add(time.monotonic() - began)
+        log.info("Took %s in %.2f s.", _name(keys), time.monotonic() - began)
+
+    async def _seek(self, kafka: Log, holdings: Mapping[Key, Holding]) -> dict[Key, Tenancy]:
+        places = {
+            (self._settings.topic(role), partition): (fold, partition, role)
+            for fold, partition in holdings
+            for role in INPUTS[fold]
+        }
+        bounds = await kafka.bounds(places)
+        taken = {key: self._restore(kafka, holding) for key, holding in holdings.items()}
+        targets: dict[Place, int] = {}
+        for place, (fold, partition, role) in places.items():
+            first, end = bounds[place]
+            tenancy = taken[fold, partition]
+            targets[place] = tenancy.offsets[role] = self._start(
+                place, holdings[fold, partition], role, first, end
+            )
+            self._stats.lag[place] = end - targets[place]
+        await kafka.seek_all(targets)
+        return taken
+
+    def _start(self, place: Place, holding: Holding, role: Topic, first: int, end: int) -> int:
+        """The offset to read from: the stored one, or the first there is."""
+        stored = holding.offsets.get(role)
+        if stored is None:
+            return first
+        if stored > end:
+            raise TopicsError(
+                f"Topic {place[0]}, partition {place[1]}, ends at offset {end}, but {stored} records of it were read: "
+                "it was made anew, or lost data. Start clean from the log: monitor-stream rebuild."
+            )
+        if stored < first:
+            self._stats.records_lost[place[0]] += first - stored
+            log.error(
+                "LOST RECORDS: topic %s, partition %d begins at offset %d, but only those below %d were read. "
+                "Retention removed %d records that were never counted.",
+                *place,
+                first,
+                stored,
+                first - stored,
+            )
+        return max(stored, first)
+
+    def _restore(self, kafka: Log, holding: Holding) -> Tenancy:
+        claim = holding.claim
+        roles = INPUTS[claim.fold]
+        seat = Seat(
+            partition=claim.partition,
+            partitions=kafka.partitions(self._settings.topic(roles[0])),
+            epoch=claim.epoch,
+        )
+        fold = self._folds[claim.fold].restore(holding.state, seat, self._specs, self._settings.limits)
+        return Tenancy(holding, fold, roles)
+
+    def _by_fold(self, assigned: Iterable[Place]) -> dict[FoldName, set[int]]:
+        partitions: dict[Topic, set[int]] = {role: set() for roles in INPUTS.values() for role in roles}
+        for topic, partition in assigned:
+            if topic in self._roles:
+                partitions[self._roles[topic][1]].add(partition)
+        if partitions["predictions"] != partitions["labels"]:
+            raise TopicsError(
+                f"This worker was given partitions {sorted(partitions['predictions'])} of the predictions and "
+                f"{sorted(partitions['labels'])} of the labels, which must be the same. Every worker of the group "
+                f"{self._settings.application} must run this version and read the same topics."
+            )
+        return {fold: partitions[roles[0]] for fold, roles in INPUTS.items()}
+
+    def _check(self, kafka: Log, partitions: Mapping[FoldName, set[int]]) -> None:
+        if partitions["observe"]:
+            check_partitions(
+                self._settings,
+                {role: kafka.partitions(self._settings.topic(role)) for role in INPUTS["observe"]},
+            )
+
+    async def release(self, kafka: Log, seconds: float) -> None:
+        """Commit and publish what is held, within so many seconds, and let go of it."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.commit(kafka)
+                await self.commit(kafka)  # forget what the first one published
+        except TimeoutError:
+            log.warning(
+                "Let go of partitions before they were committed; they are read again from the last commit."
+            )
+        for key in list(self._held):
+            self._drop(key)
+
+    def _drop(self, key: Key) -> None:
+        self._held.pop(key, None)
+        for role in INPUTS[key[0]]:
+            self._stats.lag.pop((self._settings.topic(role), key[1]), None)
+        self._room.set()
+
+    # Feeding
+
+    def stamp(
+        self,
+        place: Place,
+        offsets: list[int],
+        timestamps: list[float],
+        values: list[bytes | None],
+        *,
+        ended: bool,
+        highwater: int,
+    ) -> Fetch | None:
+        """A fetch as the fold will see it, or None when the partition is not held."""
+        fold, role = self._roles[place[0]]
+        tenancy = self._held.get((fold, place[1]))
+        if tenancy is None:
+            self._stats.records_stale += len(offsets)
+            return None
+        batch = Batch(topic=role, offsets=offsets, timestamps=timestamps, values=values, ended=ended)
+        return Fetch(tenancy, batch, highwater)
+
+    async def apply(self, fetch: Fetch) -> None:
+        """Feed a fold, once there is room. A fetch from before the last claim is dropped: it will be read again."""
+        tenancy = fetch.tenancy
+        while self._holds(tenancy) and self._uncommitted() > MAX_UNCOMMITTED_BYTES:
+            self._room.clear()
+            self._wake.set()
+            await self._room.wait()
+        if not self._holds(tenancy):
+            self._stats.records_stale += len(fetch.batch.offsets)
+            return
+        self._feed(tenancy, fetch)
+        await asyncio.sleep(0)  # others want the loop too
+
+    def _feed(self, tenancy: Tenancy, fetch: Fetch) -> None:
+        fold, partition = tenancy.claim.fold, tenancy.claim.partition
+        began = time.perf_counter()
+        try:
+            taken, known = tenancy.apply(fetch.batch)
+        except Exception as error:
+            # Its memory may be half a batch ahead of its offsets: never commit it.
+            log.exception(
+                "The fold %s, partition %d, failed on offsets %s to %s of its %s.",
+                fold, partition, *_ends(fetch.batch.offsets), fetch.batch.topic,
+            )  # fmt: skip
+            self._drop((fold, partition))
+            self.fail(error)
+            return
+        topic = self._settings.topic(fetch.batch.topic)
+        self._stats.batch_seconds[fold].add(time.perf_counter() - began)
+        self._stats.records_consumed[topic] += taken
+        self._stats.records_skipped += known
+        self._stats.heartbeats[fold] = time.time()
+        self._stats.lag[topic, partition] = max(0, fetch.highwater - tenancy.offsets[fetch.batch.topic])
+
+    def fail(self, error: BaseException) -> None:
+        """End this worker with an error."""
+        if not self.failed.done():
+            self.failed.set_exception(error)
+
+    def _holds(self, tenancy: Tenancy) -> bool:
+        return self._held.get((tenancy.claim.fold, tenancy.claim.partition)) is tenancy
+
+    def _uncommitted(self) -> int:
+        return sum(tenancy.uncommitted for tenancy in self._held.values())
+
+    # Committing
+
+    async def commit_forever(self, kafka: Log) -> None:
+        """Commit every `commit_interval_seconds`, and as soon as much is waiting."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.commit_interval_seconds):
+                    await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self.commit(kafka)
+            except Exception as error:  # a fold that cannot tell its changes, a broker that refuses a message
+                self.fail(error)
+                raise
+
+    async def commit(self, kafka: Log) -> None:
+        """Write what changed in all partitions held, publish what may be published, tell Kafka the offsets."""
+        done = await asyncio.gather(*(self._commit_one(tenancy) for tenancy in list(self._held.values())))
+        if offsets := {place: offset for written in done for place, offset in written.items()}:
+            await kafka.advise(offsets)
+        now = time.time()
+        self._stats.heartbeats["commit"] = self._stats.heartbeats["publish"] = now
+
+    async def _commit_one(self, tenancy: Tenancy) -> dict[Place, int]:
+        """Returns the offsets that were written."""
+        async with tenancy.lock:
+            if not self._holds(tenancy):
+                return {}
+            offsets = tenancy.offsets.copy()
+            commit = tenancy.prepare(time.time())
+            if commit is not None and not await self._write(tenancy, commit):
+                return {}
+            await self._publish(tenancy)
+            if commit is None:
+                return {}
+            return {(self._settings.topic(role), tenancy.claim.partition): at for role, at in offsets.items()}
+
+    async def _write(self, tenancy: Tenancy, commit: Commit) -> bool:
+        """Write until it is written or refused: after an error nobody knows which, so the same commit goes again."""
+        began, pause = time.monotonic(), RETRY_SECONDS[0]
+        while self._holds(tenancy):
+            try:
+                written = await self._store.commit(tenancy.claim, commit)
+            except StoreError as error:
+                self._stats.commit_failures += 1
+                self._stats.heartbeats["commit"] = time.time()
+                log.warning("%s; trying again in %.1f s.", str(error).rstrip("."), pause)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, RETRY_SECONDS[1])
+                continue
+            if not written:
+                self._lose(tenancy)
+                return False
+            tenancy.committed()
+            self._room.set()
+            self._stats.commit_seconds.add(time.monotonic() - began)
+            self._stats.commit_bytes += size(commit)
+            self._stats.last_commit = time.time()
+            return True
+        return False
+
+    async def _publish(self, tenancy: Tenancy) -> None:
+        messages = tenancy.unpublished
+        self._stats.unpublished[tenancy.claim.fold] = len(messages)
+        if messages:
+            await self._publisher.publish(messages)
+            tenancy.published(len(messages))
+            self._stats.unpublished[tenancy.claim.fold] = 0
+            self._stats.records_produced.clear()
+            self._stats.records_produced.update(self._publisher.delivered)
+
+    def _lose(self, tenancy: Tenancy) -> None:
+        key = (tenancy.claim.fold, tenancy.claim.partition)
+        log.warning("The claim on %s was taken over; dropping what is held of it.", _name([key]))
+        self._stats.commits_refused += 1
+        self._drop(key)
+        self._refused[key] = time.monotonic()
+
+    def lost(self) -> list[Place]:
+        """Partitions whose commit was refused a while ago: to be taken again, if still assigned."""
+        due = [key for key, at in self._refused.items() if time.monotonic() - at >= RECLAIM_SECONDS]
+        for key in due:
+            del self._refused[key]
+        return [(self._settings.topic(role), key[1]) for key in due for role in INPUTS[key[0]]]
+
+    def drop(self, places: Iterable[Place]) -> None:
+        """Forget what is held of these partitions, uncommitted."""
+        for fold, partitions in self._by_fold(places).items():
+            for partition in partitions:
+                self._drop((fold, partition))
+
+
+def size(commit: Commit) -> int:
+    """Bytes of state, documents and messages in a commit."""
+    return (
+        sum(len(name) + len(value) for name, value in commit.changes.puts.items())
+        + sum(len(name) + len(data) for name, data in commit.results.items() if data is not None)
+        + sum(len(message.value) + len(message.key or b"") for _, message in commit.outbox)
+    )
+
+
+def _name(keys: Collection[Key]) -> str:
+    return ", ".join(f"{fold}/{partition}" for fold, partition in keys) or "nothing"
+
+
+def _ends(offsets: Collection[int]) -> tuple[int | None, int | None]:
+    ordered = list(offsets)
+    return (ordered[0], ordered[-1]) if ordered else (None, None)

@@ -1,0 +1,148 @@
+"""A worker: one process, or one task of it, that reads, judges and publishes until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from monitor_stream.errors import BrokerError
+from monitor_stream.events.fold import Fold
+from monitor_stream.events.spec import Specs
+from monitor_stream.settings import Settings
+from monitor_stream.state.contract import FoldName
+from monitor_stream.state.redis import open_store
+from monitor_stream.stream.app import make_app
+from monitor_stream.stream.health import WorkerStats
+from monitor_stream.stream.publisher import Publisher
+from monitor_stream.stream.tenancies import Tenancies
+from monitor_stream.stream.topics import inspect
+from monitor_stream.stream.transport import App
+
+log = logging.getLogger(__name__)
+
+#: How long a commit on revoke may take: a small part of what the group waits.
+REVOKE_SHARE: Final = 0.25
+#: How long the last commit may take. A supervisor kills after ten seconds.
+STOP_SECONDS: Final = 5.0
+
+
+def run_worker(
+    settings: Settings,
+    *,
+    folds: Mapping[FoldName, type[Fold]] | None = None,
+    stats: WorkerStats | None = None,
+    ready: Callable[[], None] | None = None,
+) -> None:
+    """Work until SIGTERM or SIGINT, then commit and return. See `work`."""
+
+    async def main() -> None:
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopping.set)
+        await work(settings, stopping, folds=folds, stats=stats, ready=ready)
+
+    asyncio.run(main())
+
+
+async def work(
+    settings: Settings,
+    stopping: asyncio.Event,
+    *,
+    folds: Mapping[FoldName, type[Fold]] | None = None,
+    stats: WorkerStats | None = None,
+    ready: Callable[[], None] | None = None,
+) -> None:
+    """Work until `stopping` is set, then commit, leave the group and return.
+
+    Parameters
+    ----------
+    folds
+        The folds to run; `Observe` and `Judge` by default.
+    stats
+        Where to count how the worker does.
+    ready
+        Called once, when the first partitions were taken.
+
+    Raises
+    ------
+    BrokerError, TopicsError, StoreError, SchemaError, EngineError
+        When it cannot start or cannot go on. Nothing is lost by that: another start goes on from the last commit.
+    """
+    stats = stats or WorkerStats()
+    specs = Specs()
+    await inspect(settings)
+    store = await open_store(settings)
+    stats.durable = store.durable
+    publisher = Publisher(settings)
+    try:
+        tenancies = Tenancies(
+            settings, store=store, publisher=publisher, folds=folds or _folds(), specs=specs, stats=stats
+        )
+        app = make_app(settings, tenancies)
+        _count_rebalances(app, settings, stats)
+        await _run(app, stopping, ready)
+    finally:
+        publisher.close()
+        await store.close()
+
+
+def _folds() -> Mapping[FoldName, type[Fold]]:
+    from monitor_stream.judge import Judge
+    from monitor_stream.observe import Observe
+
+    return {"observe": Observe, "judge": Judge}
+
+
+def _count_rebalances(app: App, settings: Settings, stats: WorkerStats) -> None:
+    async def revoked(*_: object, **__: object) -> None:
+        stats.rebalances["revoked"] += 1
+        await app.tenancies.release(app.reader, REVOKE_SHARE * settings.session_timeout_seconds)
+
+    async def assigned(*_: object, **__: object) -> None:
+        stats.rebalances["assigned"] += 1
+
+    app.on_partitions_revoked.connect(revoked, weak=False)
+    app.on_partitions_assigned.connect(assigned, weak=False)
+
+
+async def _run(app: App, stopping: asyncio.Event, ready: Callable[[], None] | None) -> None:
+    """Run the app until it is told to stop, or something in it failed."""
+
+    async def start() -> None:
+        await app.start()
+        if ready is not None and app.started and not app.should_stop:
+            ready()
+        await app.wait_until_stopped()  # or crashed
+
+    tasks: set[asyncio.Future[Any]] = {
+        asyncio.create_task(start(), name="app"),
+        asyncio.create_task(app.tenancies.commit_forever(app.reader), name="commit"),
+        asyncio.create_task(_retake(app), name="retake"),
+        asyncio.create_task(stopping.wait(), name="stopping"),
+    }
+    try:
+        done, _ = await asyncio.wait({*tasks, app.tenancies.failed}, return_when=asyncio.FIRST_COMPLETED)
+        for each in done:
+            each.result()
+        if app.crash_reason is not None:
+            raise app.crash_reason
+        if not stopping.is_set():
+            raise BrokerError("The stream engine stopped by itself; the log says why.")
+    finally:
+        await app.tenancies.release(app.reader, STOP_SECONDS)
+        await app.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _retake(app: App) -> None:
+    """Take partitions again that another worker had claimed by mistake, and no longer has."""
+    while True:
+        await asyncio.sleep(0.5)
+        if places := app.tenancies.lost():
+            await app.reader.retake(places)
