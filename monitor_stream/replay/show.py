@@ -1,0 +1,90 @@
+"""What a replay found, on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from monitor_stream.events.results import Detection, Metrics, Window
+from monitor_stream.replay.run import Replay
+
+#: Metrics worth a column, in this order, where a window has them.
+_SHOWN = ("mae", "rmse", "bias", "r2", "accuracy", "f1", "macro_f1", "auc", "log_loss", "brier", "base_rate")
+
+
+def print_replay(found: Replay, *, last: int, console: Console | None = None) -> None:
+    """Print the last windows (0: all), what the detectors saw, the incidents, and what could not be read."""
+    console = console or Console()
+    shown = found.windows[-last:]
+    if shown:
+        console.print(windows_table(shown))
+    if len(shown) < len(found.windows):
+        console.print(f"… and {len(found.windows) - len(shown):,} windows before them: --last 0 prints all")
+    if found.detections:
+        console.print(_detections_table(found.detections))
+    for incident in found.incidents:
+        console.print(
+            f"[bold]{incident.state} {incident.severity}[/] {_minute(incident.opened)} {escape(incident.summary)}"
+        )
+    for reason, count in sorted(found.dead_letters.items()):
+        example = next((e for e in found.examples if e.reason == reason), None)
+        why = (
+            f", such as number {example.offset} of the {example.topic}: {escape(example.detail)}"
+            if example
+            else ""
+        )
+        console.print(f"[red]{count:,} events could not be read ({reason}){why}[/]")
+    console.print(
+        f"{found.predictions:,} predictions, {found.labels:,} labels, {len(found.windows):,} windows, "
+        f"{len(found.detections)} detections, {len(found.incidents)} incidents"
+    )
+
+
+def windows_table(windows: Sequence[Window]) -> Table:
+    """Windows, one a row, with the metrics that any of them has."""
+    present = {name for window in windows for name in window.metrics.values}
+    metrics = [name for name in _SHOWN if name in present]
+    models = {(window.model, window.version) for window in windows}
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ([] if len(models) == 1 else ["model"]) + ["start (UTC)"]:
+        table.add_column(name)
+    for name in ("n", "labelled", "revision", *metrics):
+        table.add_column(name, justify="right")
+    if len(models) == 1:
+        table.title = escape(" ".join(next(iter(models))))
+    for window in windows:
+        model = [] if len(models) == 1 else [escape(f"{window.model} {window.version}")]
+        counts = (f"{window.n:,}", f"{window.labelled:,}", str(window.revision))
+        table.add_row(*model, _minute(window.start), *counts, *_cells(window.metrics, metrics))
+    return table
+
+
+def _cells(metrics: Metrics, names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        value = metrics.values.get(name)
+        yield "–" if value is None else f"{value:.4g}"
+
+
+def _detections_table(detections: Sequence[Detection]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", title="Detections on the error")
+    for name in ("model", "detector", "direction", "event time (UTC)", "errors seen", "before", "after"):
+        table.add_column(name, justify="left" if name in {"model", "detector", "direction"} else "right")
+    for found in detections:
+        table.add_row(
+            escape(f"{found.model} {found.version}"),
+            found.detector,
+            found.direction,
+            _minute(found.event_time),
+            f"{found.seen:,}",
+            f"{found.before:.4g}",
+            f"{found.after:.4g}",
+        )
+    return table
+
+
+def _minute(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M")
