@@ -1,13 +1,16 @@
-"""What a detector says: where the level changed, from what, to what."""
+"""What a detector says: when it saw a change, which way, from what level to what."""
 
 from __future__ import annotations
 
 import msgspec
+
+from monitor_stream.events.results import Direction
 
 
 class Change(msgspec.Struct, frozen=True):
     """An alarm at `index` of the values just fed, with the mean of the signal on either side of the change."""
 
     index: int
+    direction: Direction
     before: float
     after: float

@@ -9,7 +9,7 @@ import numpy as np
 from river.__version__ import __version__ as river_version
 
 from monitor_stream.events.delta import Floats
-from monitor_stream.events.results import Detector, Direction
+from monitor_stream.events.results import Detector
 from monitor_stream.events.spec import ErrorScale, Task
 from monitor_stream.judge.detectors.adwin import Adwin
 from monitor_stream.judge.detectors.alarm import Alarm
@@ -131,12 +131,13 @@ class ErrorMonitor:
         return alarms
 
     def _report(self, detector: Detector, change: Change, order: Floats) -> Alarm | None:
-        direction: Direction = "worse" if change.after >= change.before else "better"
-        seen, kind = self._watched + change.index + 1, f"{detector} {direction}"
+        seen, kind = self._watched + change.index + 1, f"{detector} {change.direction}"
         if kind in self._reported and seen - self._reported[kind] <= REFRACTORY:
             return None
         self._reported[kind] = seen
-        return Alarm(detector, direction, float(order[change.index]), seen, change.before, change.after)
+        return Alarm(
+            detector, change.direction, float(order[change.index]), seen, change.before, change.after
+        )
 
     def to_bytes(self) -> bytes:
         """The whole state, about 2 kB (10 kB while the scale is being measured), with a checksum."""

@@ -8,7 +8,6 @@ import msgspec
 import numpy as np
 
 from monitor_stream.events.delta import Floats
-from monitor_stream.judge.detectors.change import Change
 from monitor_stream.judge.detectors.running import running_total
 
 _ALPHA: Final = 0.9999  # forgetting, as in river's `drift.PageHinkley`
@@ -19,18 +18,14 @@ _WEIGHTS: Final[Floats] = np.multiply.accumulate(np.r_[1.0, np.full(_BLOCK, _ALP
 
 
 class PageHinkleyState(msgspec.Struct, frozen=True, array_like=True):
-    """A `PageHinkley` in numbers. The `earlier_` ones only add to the level before a change."""
+    """A `PageHinkley` in numbers."""
 
     delta: float
     threshold: float
-    earlier_count: int = 0
-    earlier_total: float = 0.0
     count: int = 0
     total: float = 0.0
     unweighted: float = 0.0
     low: float | None = None
-    low_count: int = 0
-    low_total: float = 0.0
 
 
 class PageHinkley:
@@ -41,70 +36,50 @@ class PageHinkley:
     :math:`s_t = α^t \sum_i (x_i - m_i - δ) / α^i`, which are aligned to the count of values seen: the same values give
     the same bits however they are split.
 
-    A change is placed where s was lowest, the maximum-likelihood estimate of a CUSUM; `before` and `after` are the
-    means on either side of it. It may also be told of earlier values, on the level it started from: they do not
-    count for the alarm, but give `before` a footing where a change follows soon after the start.
-
     Examples
     --------
     >>> PageHinkley(delta=0.005, threshold=50.0).feed(np.repeat([0.0, 1.0], 1000))
-    Change(index=1051, before=0.0, after=1.0)
+    1051
 
     References
     ----------
     Page (1954), Continuous inspection schemes, Biometrika 41.
     """
 
-    def __init__(
-        self, delta: float, threshold: float, *, earlier_count: int = 0, earlier_total: float = 0.0
-    ) -> None:
-        self._state = PageHinkleyState(delta, threshold, earlier_count, earlier_total)
+    def __init__(self, delta: float, threshold: float) -> None:
+        self._state = PageHinkleyState(delta, threshold)
 
-    def feed(self, signal: Floats) -> Change | None:
-        """Take in finite values (1-D), in order, up to the first alarm; after one the detector is spent."""
+    def feed(self, signal: Floats) -> int | None:
+        """Take in finite values (1-D), in order; return the index of the first alarm, with which it is spent."""
         start = 0
         while start < len(signal):
             end = min(len(signal), start + _BLOCK - self._state.count % _BLOCK)
-            change = self._feed_block(signal[start:end])
-            if change:
-                return msgspec.structs.replace(change, index=start + change.index)
+            alarm = self._feed_block(signal[start:end])
+            if alarm is not None:
+                return start + alarm
             start = end
         return None
 
-    def _feed_block(self, part: Floats) -> Change | None:
+    def _feed_block(self, part: Floats) -> int | None:
         old = self._state
         position = old.count % _BLOCK
         count = old.count + np.arange(1, len(part) + 1)
         weight = _WEIGHTS[position + 1 : position + 1 + len(part)]
         totals = running_total(old.total, part)
-        steps = (part - totals / count - old.delta) / weight
-        unweighted = running_total(old.unweighted, steps)
+        unweighted = running_total(old.unweighted, (part - totals / count - old.delta) / weight)
         sums = weight * unweighted
-        low_before = np.inf if old.low is None else old.low
-        low = np.minimum(np.minimum.accumulate(sums), low_before)
-        hits = np.flatnonzero((sums - low > old.threshold) & (count >= _MIN_COUNT))
-        last = int(hits[0]) if hits.size else len(part) - 1
-
-        lows = np.flatnonzero(sums[: last + 1] == low[: last + 1])
-        low_count, low_total = old.low_count, old.low_total
-        if lows.size:
-            low_count, low_total = int(count[lows[-1]]), float(totals[lows[-1]])
-        if hits.size:
-            after = (totals[last] - low_total) / (count[last] - low_count)
-            before = (old.earlier_total + low_total) / (old.earlier_count + low_count)
-            return Change(last, before, float(after))
-        full = count[-1] % _BLOCK == 0
+        low = np.minimum(np.minimum.accumulate(sums), np.inf if old.low is None else old.low)
+        alarms = np.flatnonzero((sums - low > old.threshold) & (count >= _MIN_COUNT))
+        if alarms.size:
+            return int(alarms[0])
+        block_ends = count[-1] % _BLOCK == 0
         self._state = PageHinkleyState(
             old.delta,
             old.threshold,
-            old.earlier_count,
-            old.earlier_total,
             int(count[-1]),
             float(totals[-1]),
-            float(sums[-1] if full else unweighted[-1]),
+            float(sums[-1] if block_ends else unweighted[-1]),
             float(low[-1]),
-            low_count,
-            low_total,
         )
         return None
 

@@ -15,6 +15,8 @@ from monitor_stream.events.spec import ErrorScale, Task
 #: The least standard deviation that is believed: that of one wrong answer in 400. A model that made no mistake on
 #: its reference would otherwise be called worse at its first one.
 SIGMA_FLOOR: Final = 0.05
+#: The largest standard deviation a signal in [0, 1] can have.
+SIGMA_LIMIT: Final = 0.5
 
 
 class Scale(msgspec.Struct, frozen=True, array_like=True):
@@ -41,7 +43,7 @@ class Scale(msgspec.Struct, frozen=True, array_like=True):
             unit = errors.mean + 3.0 * errors.std
             # A reference without errors makes each error a full one; what overflowed is cut to what a float can hold.
             unit = min(max(unit, sys.float_info.min), sys.float_info.max) if math.isfinite(unit) else 1e300
-        return cls(unit, max(min(errors.std / unit, 0.5), SIGMA_FLOOR))
+        return cls(unit, max(min(errors.std / unit, SIGMA_LIMIT), SIGMA_FLOOR))
 
     @classmethod
     def measured(cls, task: Task, errors: Floats) -> Self:

@@ -12,9 +12,10 @@ from monitor_stream.events.delta import Floats
 from monitor_stream.events.results import Detector
 from monitor_stream.judge.detectors.adwin import Adwin, AdwinState
 from monitor_stream.judge.detectors.change import Change
+from monitor_stream.judge.detectors.levels import Levels, LevelsState
 from monitor_stream.judge.detectors.page_hinkley import PageHinkley, PageHinkleyState
 from monitor_stream.judge.detectors.running import running_total
-from monitor_stream.judge.detectors.scale import Scale
+from monitor_stream.judge.detectors.scale import SIGMA_LIMIT, Scale
 
 #: Errors after which Page-Hinkley starts afresh. See `Watch`.
 LIFE: Final = 3000
@@ -32,6 +33,7 @@ class WatchState(msgspec.Struct, frozen=True, array_like=True):
     clipped: int
     adwin: AdwinState
     page_hinkley: PageHinkleyState
+    levels: LevelsState
 
 
 class Watch:
@@ -46,26 +48,22 @@ class Watch:
     none and forgets nothing, finds what is too small for so short a memory.
 
     Each life takes the standard deviation from the one before: a reference that was too good (the training rows, say)
-    makes alarms too easy for the first life only.
+    makes alarms too easy for the first life only. After an alarm the new level has no known deviation: for the rest
+    of that life Page-Hinkley believes the largest that a signal in [0, 1] can have.
     """
 
     def __init__(self, scale: Scale) -> None:
         self._adwin = Adwin()
-        self._begin_life(scale, earlier_count=0, earlier_total=0.0)
+        self._levels = Levels()  # since the last alarm of Page-Hinkley
+        self._begin_life(scale)
 
-    def _begin_life(self, scale: Scale, *, earlier_count: int, earlier_total: float) -> None:
+    def _begin_life(self, scale: Scale) -> None:
         self._scale = scale
         self._age = 0
         self._total = 0.0
         self._squares = 0.0
         self._clipped = 0
-        self._page_hinkley = self._new_page_hinkley(earlier_count, earlier_total)
-
-    def _new_page_hinkley(self, earlier_count: int = 0, earlier_total: float = 0.0) -> PageHinkley:
-        sigma = self._scale.sigma
-        return PageHinkley(
-            _PH_DELTA * sigma, _PH_THRESHOLD * sigma, earlier_count=earlier_count, earlier_total=earlier_total
-        )
+        self._page_hinkley = _page_hinkley(scale.sigma)
 
     @property
     def room(self) -> int:
@@ -75,24 +73,29 @@ class Watch:
     def feed(self, errors: Floats) -> list[tuple[Detector, Change]]:
         """Take in at most `room` finite errors; return what either detector saw, in order, levels in error units."""
         signal = self._scale.signal(errors)
-        changes: list[tuple[Detector, Change]] = [("adwin", change) for change in self._adwin.feed(signal)]
-        changes += [("page_hinkley", change) for change in self._rises(signal)]
+        found: list[tuple[Detector, Change]] = [("adwin", change) for change in self._adwin.feed(signal)]
+        found += [("page_hinkley", change) for change in self._rises(signal)]
         self._age += len(errors)
         self._total = float(running_total(self._total, signal)[-1])
         self._squares = float(running_total(self._squares, signal * signal)[-1])
         self._clipped += int(np.count_nonzero(errors > self._scale.unit))
-        unit = self._scale.unit
-        return [
-            (detector, Change(change.index, change.before * unit, change.after * unit))
-            for detector, change in sorted(changes, key=lambda found: found[1].index)
-        ]
+        found.sort(key=lambda item: item[1].index)
+        return [(detector, self._in_error_units(change)) for detector, change in found]
 
     def _rises(self, signal: Floats) -> Iterator[Change]:
         start = 0
-        while change := self._page_hinkley.feed(signal[start:]):
-            yield msgspec.structs.replace(change, index=start + change.index)
-            start += change.index + 1
-            self._page_hinkley = self._new_page_hinkley()
+        while (alarm := self._page_hinkley.feed(signal[start:])) is not None:
+            end = start + alarm + 1
+            self._levels.follow(signal[start:end])
+            yield Change(end - 1, "worse", *self._levels.part(1))
+            self._levels = Levels()
+            self._page_hinkley = _page_hinkley(SIGMA_LIMIT)
+            start = end
+        self._levels.follow(signal[start:])
+
+    def _in_error_units(self, change: Change) -> Change:
+        unit = self._scale.unit
+        return msgspec.structs.replace(change, before=change.before * unit, after=change.after * unit)
 
     def renew(self) -> bool:
         """Begin the next life. False where that is no use: most errors were above the unit, so that a further rise
@@ -100,12 +103,7 @@ class Watch:
         """
         if 2 * self._clipped > self._age:
             return False
-        lived = self._page_hinkley.state()
-        self._begin_life(
-            self._scale.with_sigma_of(self._age, self._total, self._squares),
-            earlier_count=lived.count,
-            earlier_total=lived.total,
-        )
+        self._begin_life(self._scale.with_sigma_of(self._age, self._total, self._squares))
         return True
 
     def state(self) -> WatchState:
@@ -118,6 +116,7 @@ class Watch:
             self._clipped,
             self._adwin.state(),
             self._page_hinkley.state(),
+            self._levels.state(),
         )
 
     @classmethod
@@ -130,4 +129,9 @@ class Watch:
         watch._squares = state.squares
         watch._clipped = state.clipped
         watch._page_hinkley = PageHinkley.restore(state.page_hinkley)
+        watch._levels = Levels.restore(state.levels)
         return watch
+
+
+def _page_hinkley(sigma: float) -> PageHinkley:
+    return PageHinkley(_PH_DELTA * sigma, _PH_THRESHOLD * sigma)
