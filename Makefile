@@ -18,7 +18,7 @@ ADD_VENV_MODULE = { \
 	$$as_root apt-get -qq update && $$as_root apt-get -qq install --no-install-recommends -y python3-venv >/dev/null; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test packages lint format types unit integration bench generate constraints clean
+.PHONY: help demo test packages kafka lint format types unit integration bench generate constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ help: ## List the targets
 demo: $(VENV)/.demo ## Watch a real model on real flights, with Kafka and Valkey as child processes (DEMO_ARGS=...)
 	$(BIN)/monitor-stream demo $(DEMO_ARGS)
 
-test: packages lint types ## Everything CI runs: lint, types, unit and integration tests
+test: packages kafka lint types ## Everything CI runs: lint, types, unit and integration tests
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.test ## Check style and format
@@ -43,11 +43,14 @@ types: $(VENV)/.test ## Check types, strictly
 unit: $(VENV)/.test ## Run the tests that need no server
 	$(BIN)/pytest -m "not integration" $(PYTEST_ARGS)
 
-integration: $(VENV)/.test packages ## Run the tests on a real Kafka and a real Valkey (KAFKA_BOOTSTRAP=, REDIS_URL= for yours)
+integration: $(VENV)/.test packages kafka ## Run the tests on a real Kafka and a real Valkey (KAFKA_BOOTSTRAP=, REDIS_URL= for yours)
 	$(BIN)/pytest -m integration $(PYTEST_ARGS)
 
 packages: ## Install the Debian packages some tests need (promtool, alertmanager, a browser)
 	@sh tests/system-packages.sh
+
+kafka: $(VENV)/.test ## Fetch Apache Kafka into the user's cache, once, so that no test waits for a download
+	@$(BIN)/python -c 'from monitor_stream.embedded.jars import jars; jars(print)'
 
 bench: $(VENV)/.test ## Measure throughput, latency and detection on this machine (BENCH_ARGS=...)
 	$(BIN)/python -m loadtest.bench $(BENCH_ARGS)
