@@ -20,7 +20,9 @@ from monitor_stream.judge.detectors.watch import Watch, WatchState
 
 #: Errors that set the scale where no reference does.
 CALIBRATION: Final = 500
-#: A further alarm of one detector in one direction within so many errors is taken for the same change.
+#: A further alarm of one detector in one direction within so many errors is taken for the same change. Abrupt changes
+#: of independent errors need it little (ADWIN 1.0 alarms a change, Page-Hinkley at most 1.1), slopes over thousands of
+#: errors repeat after 1,000 and more: it is there for errors that hang together, as with the seasons.
 REFRACTORY: Final = 1000
 
 _WRITER: Final = f"river {river_version}"

@@ -44,8 +44,9 @@ class Watch:
     whatever their distribution. Started afresh every 10,000 errors it raises 7 to 14, every 5,000 1 to 5, every 3,000
     0.5 to 1.5, every 2,000 0.1 to 0.5 (10 million values each of Bernoulli .05 and .2, exponential and half-normal
     errors). A rise of the error rate from .2 to .3 at a random moment is then found within 1,000 errors in 88, 82, 72
-    and 52 of 100 cases. With 3,000 there is one false alarm in about a million errors, while ADWIN, which has almost
-    none and forgets nothing, finds what is too small for so short a memory.
+    and 52 of 100 cases. With 3,000 there are one or two false alarms in a million errors, the scale being measured as
+    it is here; ADWIN, which has almost none and forgets nothing, finds what is too small for so short a memory, and
+    what came just as a life began.
 
     Each life takes the standard deviation from the one before: a reference that was too good (the training rows, say)
     makes alarms too easy for the first life only. After an alarm the new level has no known deviation: for the rest

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from monitor_stream.judge.detectors.levels import Levels
+from tests.judge.detectors.streams import split
+
+
+@pytest.mark.parametrize("length", [2, 31, 64, 65, 2000, 5000])
+def test_a_step_far_back_still_gives_the_level_after_it(length: int) -> None:
+    """Whatever is kept, the level after the change is that of the values after it."""
+    levels = Levels()
+    levels.follow(np.repeat([0.1, 0.6], [3000, length]))
+    before, after = levels.part(1)
+    assert after == pytest.approx(0.6, abs=0.02)
+    assert before == pytest.approx(0.1 if length <= 2000 else (300 + 0.6 * 2984) / 5984, abs=0.02)
+
+
+def test_one_error_is_not_taken_for_a_level() -> None:
+    """After many right answers and some wrong ones, the last wrong one is not the new level."""
+    levels = Levels()
+    levels.follow(np.concatenate((np.zeros(2000), np.tile([0.0] * 9 + [1.0], 10))))
+    assert levels.part(1)[1] == pytest.approx(0.1, abs=0.02)
+
+
+def test_a_split_changes_no_bit() -> None:
+    """State is a function of the values, not of the arrays they came in."""
+    signal = np.random.default_rng(0).random(5000)
+    whole = Levels()
+    whole.follow(signal)
+    for seed in range(10):
+        parted = Levels()
+        for part in split(np.random.default_rng(seed), len(signal)):
+            parted = Levels.restore(parted.state())
+            parted.follow(signal[part])
+        assert parted.state() == whole.state()
+
+
+def test_state_is_small() -> None:
+    """It is written at every commit, so it has a bound."""
+    levels = Levels()
+    levels.follow(np.zeros(100_000))
+    assert len(levels.state().recent) + len(levels.state().marks) == 1024
