@@ -1,0 +1,1 @@
+"""The three consumers of the bench, one process each; each prints one JSON line, see `report`."""

@@ -1,0 +1,41 @@
+"""What a consumer of the bench prints, and how it takes the time.
+
+CPU is that of the whole process with all its threads, from the first record to the last: imports, connecting and
+joining the group are left out for everybody.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+
+
+class Stopwatch:
+    """Started at the first record; `finish` prints the one line the bench reads."""
+
+    def __init__(self) -> None:
+        self._cpu: float | None = None
+        self._wall = 0.0
+
+    def start(self) -> None:
+        """Begin, unless begun."""
+        if self._cpu is None:
+            self._cpu, self._wall = time.process_time(), time.perf_counter()
+
+    @property
+    def started(self) -> bool:
+        return self._cpu is not None
+
+    def finish(self, events: int, **more: float) -> None:
+        cpu = time.process_time() - (self._cpu or 0.0)
+        line = {
+            "events": events,
+            "cpu_seconds": cpu,
+            "wall_seconds": time.perf_counter() - self._wall,
+            "max_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            **more,
+        }
+        sys.__stdout__.write(json.dumps(line) + "\n")  # type: ignore[union-attr]  # Faust replaces sys.stdout
+        sys.__stdout__.flush()  # type: ignore[union-attr]  # likewise
