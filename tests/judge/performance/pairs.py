@@ -1,0 +1,60 @@
+"""Scored pairs as the sums that a `performance` row holds, written plainly: what the folds must agree with."""
+
+import numpy as np
+
+from monitor_stream.events.delta import Floats
+from monitor_stream.events.score_bins import score_bin
+from monitor_stream.events.tables import PERFORMANCE, SCORE_BINS, confusion_group
+
+
+def regression_row(prediction: Floats, label: Floats, centre: float = 0.0) -> Floats:
+    error, centred = prediction - label, label - centre
+    sums = {
+        "scored": len(label),
+        "bad": np.sum(np.abs(error) > 1.0),
+        "error": error.sum(),
+        "absolute_error": np.abs(error).sum(),
+        "squared_error": np.square(error).sum(),
+        "label": centred.sum(),
+        "label_squared": np.square(centred).sum(),
+        "absolute_label": np.abs(label).sum(),
+    }
+    return np.array([sums[name] for name in PERFORMANCE["regression"]], float)
+
+
+def binary_row(score: Floats, label: Floats, threshold: float = 0.5) -> Floats:
+    positive, predicted = label > 0.5, score >= threshold
+    clipped = np.clip(score, 1e-15, 1 - 1e-15)
+    sums = {
+        "scored": len(label),
+        "bad": np.sum(positive != predicted),
+        "true_positive": np.sum(positive & predicted),
+        "false_positive": np.sum(~positive & predicted),
+        "true_negative": np.sum(~positive & ~predicted),
+        "false_negative": np.sum(positive & ~predicted),
+        "with_score": len(label),
+        "log_loss": -np.sum(np.where(positive, np.log(clipped), np.log1p(-clipped))),
+        "squared_error": np.square(score - label).sum(),
+        "score": score.sum(),
+    }
+    return np.array([sums[name] for name in PERFORMANCE["binary"]], float)
+
+
+def score_counts(score: Floats, label: Floats) -> Floats:
+    bins = score_bin(score)
+    return np.array([np.bincount(bins[label == side], minlength=SCORE_BINS) for side in (0.0, 1.0)], float)
+
+
+def multiclass_row(
+    prediction: list[str], label: list[str], log_loss: float = 0.0, with_score: int = 0
+) -> Floats:
+    wrong = sum(p != t for p, t in zip(prediction, label, strict=True))
+    sums = {"scored": len(label), "bad": wrong, "with_score": with_score, "log_loss": log_loss}
+    return np.array([sums[name] for name in PERFORMANCE["multiclass"]], float)
+
+
+def confusion(prediction: list[str], label: list[str]) -> dict[str, float]:
+    counts: dict[str, float] = {}
+    for cell in map(confusion_group, prediction, label):
+        counts[cell] = counts.get(cell, 0.0) + 1.0
+    return counts
