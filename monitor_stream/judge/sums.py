@@ -161,7 +161,7 @@ class Sums:
         """Add rows of a table."""
         block = self.tables.get(table)
         if block is None or block.columns != rows.sums.shape[1]:
-            if table == "performance":
+            if block is not None and table == "performance":
                 self.tables.pop("scores", None)
                 self.tables.pop("confusion", None)
             block = self.tables[table] = Block(rows.sums.shape[1])
