@@ -1,0 +1,77 @@
+"""The API. Its types are those that travel on Kafka."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import unquote
+
+from litestar import Router, get
+from litestar.exceptions import NotFoundException
+from litestar.params import Dependency, Parameter
+
+from monitor_stream.events.results import Incident, ModelResults, VersionResults, Window
+from monitor_stream.server.fleet import Fleet, survey
+from monitor_stream.server.reader import Reader
+
+Results = Annotated[Reader, Dependency(skip_validation=True)]
+Model = Annotated[str, Parameter(description="The model's name, percent-encoded: a slash is %2F.")]
+Version = Annotated[str | None, Parameter(description="Without it, the one with the newest prediction.")]
+Limit = Annotated[int, Parameter(ge=1, le=500, description="At most so many.")]
+
+
+@get("/models", summary="The fleet")
+async def list_models(results: Results) -> Fleet:
+    """A row for each model version, the most urgent first."""
+    return survey(await results.read())
+
+
+@get("/models/{model:str}", summary="A model")
+async def get_model(results: Results, model: Model) -> ModelResults:
+    """All that is known of a model and its versions."""
+    return await _find_model(results, model)
+
+
+@get("/models/{model:str}/windows", summary="Windows")
+async def list_windows(
+    results: Results, model: Model, version: Version = None, limit: Limit = 100
+) -> list[Window]:
+    """The newest windows of a version, oldest first."""
+    return _find_version(await _find_model(results, model), version).windows[-limit:]
+
+
+@get("/models/{model:str}/days", summary="Days")
+async def list_days(
+    results: Results, model: Model, version: Version = None, limit: Limit = 100
+) -> list[Window]:
+    """The newest days of a version, in UTC, oldest first."""
+    return _find_version(await _find_model(results, model), version).days[-limit:]
+
+
+@get("/incidents", summary="Incidents")
+async def list_incidents(results: Results, limit: Limit = 100) -> list[Incident]:
+    """Incidents of all models: open ones first, then the newest."""
+    documents = await results.read()
+    incidents = [incident for model in documents.models.values() for incident in model.incidents]
+    incidents.sort(key=lambda each: (each.state == "open", each.opened, each.id), reverse=True)
+    return incidents[:limit]
+
+
+async def _find_model(results: Reader, encoded: str) -> ModelResults:
+    name = unquote(encoded)
+    document = (await results.read()).models.get(name)
+    if document is None:
+        raise NotFoundException(f"No model named {name!r} has sent an event.")
+    return document
+
+
+def _find_version(model: ModelResults, version: str | None) -> VersionResults:
+    if version is None:
+        return max(model.versions.values(), key=lambda each: each.newest_prediction or 0.0)
+    if version not in model.versions:
+        raise NotFoundException(f"Model {model.model!r} has no version {version!r}.")
+    return model.versions[version]
+
+
+api = Router(
+    "/api", route_handlers=[list_models, get_model, list_windows, list_days, list_incidents], tags=["Results"]
+)

@@ -1,0 +1,64 @@
+"""The web application: its routes, and what an error looks like."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Request, Response
+from litestar.config.compression import CompressionConfig
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Server as ServerObject
+from litestar.types import ASGIApp
+
+from monitor_stream.errors import MonitorStreamError
+from monitor_stream.metrics.limits import SeriesLimits
+from monitor_stream.metrics.registry import results_registry
+from monitor_stream.server.api import api
+from monitor_stream.server.conditional import ConditionalGet
+from monitor_stream.server.health import health
+from monitor_stream.server.page import page
+from monitor_stream.server.paths import keep_encoded
+from monitor_stream.server.reader import Reader
+from monitor_stream.server.scrape import get_metrics
+from monitor_stream.settings import Settings
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Why there is no answer, in the form of Litestar's own errors."""
+
+    status_code: int
+    detail: str
+
+
+def create_app(settings: Settings, reader: Reader) -> ASGIApp:
+    """The application over one reader."""
+    registry = results_registry(reader, SeriesLimits(), settings.topic)
+    return keep_encoded(
+        Litestar(
+            route_handlers=[page, api, health, get_metrics],
+            dependencies={
+                "results": Provide(lambda: reader, sync_to_thread=False),
+                "registry": Provide(lambda: registry, sync_to_thread=False),
+            },
+            exception_handlers={MonitorStreamError: _unavailable},
+            middleware=[ConditionalGet()],
+            compression_config=CompressionConfig(backend="gzip", gzip_compress_level=4),
+            openapi_config=OpenAPIConfig(
+                title="monitor-stream",
+                version=version("monitor-stream"),
+                description="What is known of the models in production. Times in UTC, RFC 3339 or Unix seconds.",
+                use_handler_docstrings=True,
+                render_plugins=[JsonRenderPlugin()],
+                servers=[ServerObject(url="/")],
+            ),
+            logging_config=None,
+        )
+    )
+
+
+def _unavailable(_: Request[Any, Any, Any], error: MonitorStreamError) -> Response[Problem]:
+    return Response(Problem(status_code=503, detail=str(error)), status_code=503)

@@ -1,0 +1,145 @@
+// Two small charts in SVG. Both tell what is under the pointer in their caption; the tables below hold the same data.
+
+import { element, shape } from "./dom.js";
+import { tick } from "./format.js";
+
+const WIDTH = 640;
+const HEIGHT = 210;
+const MARGIN = { left: 46, right: 10, top: 12, bottom: 22 };
+
+/**
+ * Draw a line with its baseline, limit and detections.
+ * `points` are {time, length, value, settled}; `limit` may be null, `above` says on which side of it worse lies.
+ */
+export function drawLine(figure, { caption, points, baseline, limit, above, detections, format, read }) {
+  const known = points.filter((point) => point.value !== null);
+  if (!known.length) return drawNothing(figure, caption, "No labels yet: the metric cannot be computed.");
+  const marks = [...known.map((point) => point.value), baseline, limit].filter((value) => value !== null);
+  const plane = makePlane(points, padded(marks));
+  const drawing = begin(plane, format, caption);
+  const labels = []; // on top of the line
+  if (limit !== null) {
+    const edge = plane.y(limit);
+    const far = above ? MARGIN.top : HEIGHT - MARGIN.bottom;
+    drawing.append(
+      shape("rect", { class: "beyond", x: MARGIN.left, width: plane.width, y: Math.min(edge, far), height: Math.abs(edge - far) }),
+      level(plane, limit, "limit", `limit ${format(limit)}`, above ? -4 : 12, labels),
+    );
+  }
+  if (baseline !== null) drawing.append(level(plane, baseline, "baseline", `baseline ${format(baseline)}`, above ? 12 : -4, labels));
+  for (const { time, label } of detections.filter((each) => each.time >= plane.from && each.time <= plane.to)) {
+    const x = plane.x(time);
+    const left = x > WIDTH - 130;
+    drawing.append(shape("line", { class: "detection", x1: x, x2: x, y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom }));
+    labels.push(shape("text", { class: "on-detection", x: left ? x - 4 : x + 4, y: MARGIN.top + 9, "text-anchor": left ? "end" : "start" }, label));
+  }
+  const place = (point) => [plane.middle(point), plane.y(point.value)];
+  drawing.append(shape("path", { class: "series", d: `M${known.map((point) => place(point).join(" ")).join("L")}` }));
+  const radius = known.length > 150 ? 1.2 : 2.2;
+  for (const point of known) {
+    const [cx, cy] = place(point);
+    drawing.append(shape("circle", { class: point.settled ? "point" : "point open", cx, cy, r: radius }));
+  }
+  drawing.append(...labels);
+  end(figure, drawing, plane, caption, null, read);
+}
+
+/** Draw stacked bars: `points` are {time, length, n, labelled}. */
+export function drawBars(figure, { caption, points, format, read }) {
+  if (!points.length) return drawNothing(figure, caption, "No window has closed yet.");
+  const plane = makePlane(points, [0, Math.max(1, ...points.map((point) => point.n)) * 1.05]);
+  const drawing = begin(plane, format, caption);
+  const base = plane.y(0);
+  for (const point of points) {
+    const x = plane.x(point.time);
+    const width = Math.max(0.8, (plane.x(point.time + point.length) - x) * 0.82);
+    const bar = (kind, from, to) =>
+      shape("rect", { class: kind, x, width, y: plane.y(to), height: Math.max(0, plane.y(from) - plane.y(to)) });
+    drawing.append(bar("labelled", 0, point.labelled), bar("unlabelled", point.labelled, point.n));
+  }
+  drawing.append(shape("line", { class: "grid", x1: MARGIN.left, x2: WIDTH - MARGIN.right, y1: base, y2: base }));
+  const legend = element("span", { class: "legend" }, element("i", { class: "a" }), "labelled", element("i", { class: "b" }), "not yet");
+  end(figure, drawing, plane, caption, legend, read);
+}
+
+function makePlane(points, [low, high]) {
+  const from = points[0].time;
+  const last = points[points.length - 1];
+  const to = last.time + last.length;
+  const width = WIDTH - MARGIN.left - MARGIN.right;
+  const height = HEIGHT - MARGIN.top - MARGIN.bottom;
+  const x = (time) => MARGIN.left + (width * (time - from)) / (to - from);
+  return {
+    points, from, to, low, high, width, x,
+    y: (value) => MARGIN.top + height * (1 - (value - low) / (high - low)),
+    middle: (point) => x(point.time + point.length / 2),
+  };
+}
+
+function padded(values) {
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  const room = (high - low || Math.abs(high) || 1) * 0.12;
+  return [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
+}
+
+/** Round numbers between low and high, about `wanted` of them. */
+function ticks(low, high, wanted) {
+  const raw = (high - low) / wanted;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= raw);
+  const found = [];
+  for (let i = Math.ceil(low / step); i * step <= high; i += 1) found.push(i * step);
+  return found;
+}
+
+function begin(plane, format, caption) {
+  const drawing = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${caption}, see the table of windows for the numbers` });
+  const marks = ticks(plane.low, plane.high, 5);
+  const digits = Math.max(0, -Math.floor(Math.log10(marks[1] - marks[0] || 1) + 1e-9));
+  for (const value of marks) {
+    const y = plane.y(value);
+    drawing.append(
+      shape("line", { class: "grid", x1: MARGIN.left, x2: WIDTH - MARGIN.right, y1: y, y2: y }),
+      shape("text", { x: MARGIN.left - 6, y: y + 4, "text-anchor": "end" }, value >= 10_000 ? format(value) : value.toFixed(digits)),
+    );
+  }
+  const range = plane.to - plane.from;
+  const steps = [1, 5, 10, 30, 60, 120, 360, 720, 1440, 2880, 7200, 20160, 43200].map((minutes) => minutes * 60e3);
+  const step = steps.find((size) => range / size <= 7) ?? range / 6;
+  for (let time = Math.ceil(plane.from / step) * step; time <= plane.to; time += step) {
+    drawing.append(shape("text", { x: plane.x(time), y: HEIGHT - 5, "text-anchor": "middle" }, tick(time, range)));
+  }
+  return drawing;
+}
+
+/** A line across, and its label for later. */
+function level(plane, value, kind, label, offset, labels) {
+  const y = plane.y(value);
+  labels.push(shape("text", { class: `on-${kind}`, x: MARGIN.left + 4, y: y + offset }, label));
+  return shape("line", { class: kind, x1: MARGIN.left, x2: WIDTH - MARGIN.right, y1: y, y2: y });
+}
+
+function end(figure, drawing, plane, caption, legend, read) {
+  const reading = element("span", { class: "reading" }, legend ?? "");
+  const cursor = shape("line", { class: "cursor", y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom, visibility: "hidden" });
+  drawing.append(cursor);
+  drawing.addEventListener("pointermove", (event) => {
+    const matrix = drawing.getScreenCTM();
+    const x = (event.clientX - matrix.e) / matrix.a;
+    const distance = (point) => Math.abs(plane.middle(point) - x);
+    const nearest = plane.points.reduce((best, point) => (distance(point) < distance(best) ? point : best));
+    for (const end of ["x1", "x2"]) cursor.setAttribute(end, plane.middle(nearest));
+    cursor.setAttribute("visibility", "visible");
+    reading.textContent = read(nearest);
+  });
+  drawing.addEventListener("pointerleave", () => {
+    cursor.setAttribute("visibility", "hidden");
+    reading.replaceChildren(legend ?? "");
+  });
+  figure.replaceChildren(element("figcaption", {}, element("span", {}, caption), reading), drawing);
+}
+
+function drawNothing(figure, caption, why) {
+  figure.replaceChildren(element("figcaption", {}, element("span", {}, caption)), element("p", { class: "note" }, why));
+}
