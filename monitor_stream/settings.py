@@ -88,6 +88,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     revision_interval_seconds: Annotated[
         float, Meta(ge=0.0, description="The least time between two publications of one window.")
     ] = 30.0
+    max_exported_models: Annotated[
+        int, Meta(ge=1, description="Models on `/metrics`; further ones are left out, and that is counted.")
+    ] = 200
+    max_exported_versions: Annotated[
+        int, Meta(ge=1, description="Versions of one model on `/metrics`: those with the newest predictions.")
+    ] = 10
+    max_exported_segments: Annotated[
+        int,
+        Meta(ge=1, description="Segment values of one version on `/metrics`; the rest is `__other__`."),
+    ] = 50
+    max_exported_features: Annotated[
+        int, Meta(ge=1, description="Features of one version on `/metrics`; the rest is `__other__`.")
+    ] = 20
 
     @property
     def limits(self) -> Limits:

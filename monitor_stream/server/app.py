@@ -36,7 +36,13 @@ class Problem(msgspec.Struct, frozen=True):
 
 def create_app(settings: Settings, reader: Reader) -> ASGIApp:
     """The application over one reader."""
-    registry = results_registry(reader, SeriesLimits(), settings.topic)
+    limits = SeriesLimits(
+        models=settings.max_exported_models,
+        versions=settings.max_exported_versions,
+        segments=settings.max_exported_segments,
+        features=settings.max_exported_features,
+    )
+    registry = results_registry(reader, limits, settings.topic)
     return keep_encoded(
         Litestar(
             route_handlers=[page, api, health, get_metrics],
