@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -13,6 +14,8 @@ from confluent_kafka import Message as Delivered
 from monitor_stream.errors import BrokerError
 from monitor_stream.events.fold import Message
 from monitor_stream.settings import Settings
+
+log = logging.getLogger(__name__)
 
 #: How often deliveries are looked for. The broker answers in a few milliseconds.
 POLL_SECONDS: Final = 0.005
@@ -37,6 +40,7 @@ class Publisher:
                 "message.timeout.ms": 0,  # wait for a broker as long as it takes: memory is bounded elsewhere
                 "partitioner": "murmur2_random",  # as Java clients do, so that others can co-partition
             },
+            logger=log,
         )
         #: Topic → messages the broker has acknowledged.
         self.delivered: Counter[str] = Counter()
@@ -90,3 +94,4 @@ class Publisher:
         """Drop what is still queued: it is in the outbox, and whoever holds the partition publishes it."""
         self._producer.purge()
         self._producer.flush(1.0)
+        del self._producer  # which ends its threads

@@ -85,6 +85,8 @@ class Tenancies:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._refused: dict[Key, float] = {}
+        #: Whether a commit could not be written, and is being tried again.
+        self.waiting = False
         #: Set with the first error after which this worker must end.
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -210,6 +212,20 @@ class Tenancies:
             self._stats.lag.pop((self._settings.topic(role), key[1]), None)
         self._room.set()
 
+    def places(self) -> dict[Place, int]:
+        """What is held, with the next offset to apply. May be called from any thread."""
+        return {
+            (self._settings.topic(role), partition): offset
+            for (_, partition), tenancy in self._held.copy().items()
+            for role, offset in tenancy.offsets.copy().items()
+        }
+
+    def note_ends(self, ends: Mapping[Place, int]) -> None:
+        """Learn where partitions end, also while nothing comes of them."""
+        for place, offset in self.places().items():
+            if place in ends:
+                self._stats.lag[place] = max(0, ends[place] - offset)
+
     # Feeding
 
     def stamp(
@@ -321,11 +337,12 @@ class Tenancies:
                 written = await self._store.commit(tenancy.claim, commit)
             except StoreError as error:
                 self._stats.commit_failures += 1
-                self._stats.heartbeats["commit"] = time.time()
+                self.waiting = True
                 log.warning("%s; trying again in %.1f s.", str(error).rstrip("."), pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, RETRY_SECONDS[1])
                 continue
+            self.waiting = False
             if not written:
                 self._lose(tenancy)
                 return False

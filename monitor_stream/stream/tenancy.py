@@ -72,7 +72,7 @@ class Tenancy:
             self.fold.apply(batch)
         if batch.offsets:
             self.offsets[batch.topic] = batch.offsets[-1] + 1
-            self.uncommitted += sum(len(value) for value in batch.values if value is not None)
+            self.uncommitted += sum(map(len, filter(None, batch.values)))
         return len(batch.offsets), known
 
     def prepare(self, now: float) -> Commit | None:

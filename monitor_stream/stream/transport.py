@@ -8,6 +8,8 @@ stamped with the tenancy under which it was fetched. Three rules make it exact:
 - The lock is never held while flow is stopped: it would keep `perform_seek`, which starts the flow again, waiting.
 """
 
+# ruff: noqa: SLF001  # private names are what this file is about; engine_check lists each
+
 from __future__ import annotations
 
 import asyncio
@@ -16,8 +18,11 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final, cast
 
 import faust
+from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from mode import ServiceT
@@ -46,16 +51,28 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     async def _fetch(self, partitions: set[TP], seconds: float) -> tuple[Records, Ends]:
         consumer = self._ensure_consumer()
-        records = await self._fetch_records(
-            consumer, partitions, timeout=seconds, max_records=self.app.conf.broker_max_poll_records
-        )
-        assignment = consumer._subscription.subscription.assignment  # noqa: SLF001  # see engine.py
+        records = await self._take(consumer, partitions)
+        if not records and await _arrival(consumer, seconds):
+            records = await self._take(consumer, partitions)
+        assignment = consumer._subscription.subscription.assignment
         ends = {}
         for place in partitions:
             state = assignment.state_value(place)
             if state is not None and state.highwater is not None and state.has_valid_position:
                 ends[place] = (state.position, state.highwater)
         return records, ends
+
+    async def _take(self, consumer: AIOKafkaConsumer, partitions: set[TP]) -> Records:
+        """What lies ready, as the decoder made it: offset, timestamp, value.
+
+        To make a `ConsumerRecord` of each costs as much as all else that is done to fetch it.
+        """
+        for result in consumer._fetcher._records.values():
+            if isinstance(result, FetchResult):
+                result._partition_records._consumer_record = _as_decoded
+        return await self._fetch_records(
+            consumer, partitions, timeout=0, max_records=self.app.conf.broker_max_poll_records
+        )
 
     async def bounds(self, places: Collection[TopicPartition]) -> dict[Place, tuple[int, int]]:
         bounds: dict[Place, tuple[int, int]] = await self.call_thread(self._bounds, places)
@@ -83,6 +100,21 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                 await consumer.commit(committed)
         except KafkaError as error:  # Redis has the truth; the next commit tells Kafka again
             log.debug("Kafka did not take the offsets: %r", error)
+
+
+def _as_decoded(place: TopicPartition, record: Any) -> Any:
+    return record
+
+
+async def _arrival(consumer: AIOKafkaConsumer, seconds: float) -> bool:
+    """Wait for a fetch to arrive."""
+    waiter = consumer._fetcher._create_fetch_waiter()
+    try:
+        async with asyncio.timeout(seconds):
+            await waiter
+    except TimeoutError:
+        return False
+    return True
 
 
 class BatchConsumer(driver.Consumer):
@@ -189,6 +221,15 @@ class BatchConsumer(driver.Consumer):
                 log.info("Partitions were revoked while they were taken again.")
             if generation != self.app.consumer_generation_id or not self.can_resume_flow.is_set():
                 self.app.tenancies.drop(places)
+
+    def assigned(self) -> dict[Place, int | None]:
+        """What Kafka gave to this worker, with the next offset to apply, None where it was not taken. Any thread."""
+        try:
+            assigned = self.assignment()
+        except ConsumerNotStarted:
+            return {}
+        places = self.app.tenancies.places()
+        return {(topic, partition): places.get((topic, partition)) for topic, partition in assigned}
 
     def partitions(self, topic: str) -> int:
         return self._thread.topic_partitions(topic) or 0

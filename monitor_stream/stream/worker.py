@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from monitor_stream.errors import BrokerError
@@ -15,11 +17,14 @@ from monitor_stream.settings import Settings
 from monitor_stream.state.contract import FoldName
 from monitor_stream.state.redis import open_store
 from monitor_stream.stream.app import make_app
+from monitor_stream.stream.engine_check import check_engine
 from monitor_stream.stream.health import WorkerStats
+from monitor_stream.stream.models import ModelFeed
 from monitor_stream.stream.publisher import Publisher
 from monitor_stream.stream.tenancies import Tenancies
 from monitor_stream.stream.topics import inspect
 from monitor_stream.stream.transport import App
+from monitor_stream.stream.watchdog import PROGRESS_SECONDS, Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -72,22 +77,47 @@ async def work(
     BrokerError, TopicsError, StoreError, SchemaError, EngineError
         When it cannot start or cannot go on. Nothing is lost by that: another start goes on from the last commit.
     """
+    check_engine()
     stats = stats or WorkerStats()
     specs = Specs()
     await inspect(settings)
-    store = await open_store(settings)
-    stats.durable = store.durable
-    publisher = Publisher(settings)
-    try:
+    async with AsyncExitStack() as stack:
+        store = await open_store(settings)
+        stack.push_async_callback(store.close)
+        stats.durable = store.durable
+        models = ModelFeed(settings, specs, stats)
+        stack.push_async_callback(models.stop)
+        await models.start()
+        publisher = Publisher(settings)
+        stack.callback(publisher.close)
         tenancies = Tenancies(
             settings, store=store, publisher=publisher, folds=folds or _folds(), specs=specs, stats=stats
         )
         app = make_app(settings, tenancies)
-        _count_rebalances(app, settings, stats)
+        _follow_rebalances(app, settings, stats)
+        watchdog = Watchdog(
+            settings,
+            assigned=app.reader.assigned,
+            progress=lambda: sum(stats.records_consumed.values()),
+            excused=lambda: tenancies.waiting,
+            told=tenancies.note_ends,
+            progress_seconds=max(PROGRESS_SECONDS, 2 * settings.restore_timeout_seconds),
+        )
+        watchdog.start()
+        stack.push_async_callback(watchdog.stop)
+        _spare_the_collector()
         await _run(app, stopping, ready)
-    finally:
-        publisher.close()
-        await store.close()
+
+
+def _spare_the_collector() -> None:
+    """Let Python look for reference cycles less often.
+
+    A fetch is thousands of small objects that live for milliseconds. With the default thresholds the collector went
+    through them and all else so often that it took half of the CPU time of reading.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _folds() -> Mapping[FoldName, type[Fold]]:
@@ -97,7 +127,7 @@ def _folds() -> Mapping[FoldName, type[Fold]]:
     return {"observe": Observe, "judge": Judge}
 
 
-def _count_rebalances(app: App, settings: Settings, stats: WorkerStats) -> None:
+def _follow_rebalances(app: App, settings: Settings, stats: WorkerStats) -> None:
     async def revoked(*_: object, **__: object) -> None:
         stats.rebalances["revoked"] += 1
         await app.tenancies.release(app.reader, REVOKE_SHARE * settings.session_timeout_seconds)
