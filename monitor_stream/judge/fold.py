@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 from monitor_stream.events.codec import encode_json, moment
 from monitor_stream.events.deadletter import DeadLetter, Reason
 from monitor_stream.events.fold import Batch, Changes, Limits, Message, Outputs, Seat, State, Topic
-from monitor_stream.events.results import Incident, Window
+from monitor_stream.events.results import Incident
 from monitor_stream.events.spec import Specs
 from monitor_stream.judge.model import Model
 from monitor_stream.judge.persist import Journal, Kind, fields
@@ -96,31 +96,33 @@ class Judge:
     def _take(self, arrived: Arrived, batch: Batch, at: int) -> Model | None:
         """The delta's model where the delta was new, and there was room for it."""
         delta = arrived.delta
-        known = self._models.get(delta.model)
-        news = [name for name in delta.versions if known is None or name not in known.versions]
-        refused = news[max(self._limits.max_models - self._versions, 0) :]
+        model = self._models.get(delta.model)
+        if model is not None and not model.is_new(delta, self._now):
+            return None
+        new = [name for name in delta.versions if model is None or name not in model.versions]
+        refused = new[max(self._limits.max_models - self._versions, 0) :]
         if refused:
-            self._set_aside(
-                batch,
-                at,
-                "out_of_bounds",
-                f"{delta.model} version {refused[0]}: this partition follows {self._limits.max_models} model versions"
-                " already (`max_models`)",
-            )
-        if known is None and len(refused) == len(delta.versions) and refused:
-            return None
-        model = known or self._add_model(delta.model)
-        if not model.is_new(delta, self._now):
-            return None
+            self._set_aside(batch, at, "out_of_bounds", self._full(delta.model, refused))
+        if model is None:
+            if refused and len(refused) == len(delta.versions):
+                return None
+            model = self._add_model(delta.model)
+            model.is_new(delta, self._now)
         model.take(arrived, self._specs, [name for name in delta.versions if name not in refused])
-        self._versions += len(news) - len(refused)
+        self._versions += len(new) - len(refused)
         return model
+
+    def _full(self, model: str, versions: list[str]) -> str:
+        return (
+            f"{model} {', '.join(versions)}: this partition follows {self._versions} model versions already, "
+            f"`max_models` is {self._limits.max_models}"
+        )
 
     def _add_model(self, name: str) -> Model:
         key = name.encode()
 
-        def say_window(window: Window) -> None:
-            self._say("windows", key, encode_json(window))
+        def say_window(window: bytes) -> None:
+            self._say("windows", key, window)
 
         def say_incident(incident: Incident) -> None:
             self._say("incidents", key, encode_json(incident))

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from monitor_stream.events.delta import Delta, Outcome
-from monitor_stream.events.results import Detection, Incident, Window
+from monitor_stream.events.results import Detection, Incident
 from monitor_stream.events.spec import Specs
 from monitor_stream.judge.incidents import Incidents, IncidentsState
 from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
@@ -31,7 +31,7 @@ class Model:
         self,
         name: str,
         journal: Journal,
-        say_window: Callable[[Window], None],
+        say_window: Callable[[bytes], None],
         say_incident: Callable[[Incident], None],
     ) -> None:
         self.name = name

@@ -11,7 +11,7 @@ import numpy as np
 
 from monitor_stream.events.codec import moment
 from monitor_stream.events.delta import Ints
-from monitor_stream.events.results import Detection, Rolling, Window
+from monitor_stream.events.results import Detection, Rolling
 from monitor_stream.events.spec import DAY, ErrorScale, ModelSpec, Specs, Task
 from monitor_stream.events.tables import TableName
 from monitor_stream.judge.detectors import Alarm, ErrorMonitor
@@ -54,10 +54,10 @@ class MonitorState(msgspec.Struct, array_like=True):
 
 
 class Version:
-    """See the module's docstring. `publish_window` is called with each revision of each window."""
+    """See the module's docstring. `publish_window` is called with each revision of each window, as JSON."""
 
     def __init__(
-        self, model: str, version: str, journal: Journal, publish_window: Callable[[Window], None]
+        self, model: str, version: str, journal: Journal, publish_window: Callable[[bytes], None]
     ) -> None:
         self.model = model
         self.version = version
@@ -113,7 +113,8 @@ class Version:
             windows = windows[kept]
             rows = Rows([g for g, keep in zip(rows.groups, kept, strict=True) if keep], rows.sums[kept])
         for day, part in merged(windows, rows, DAY):
-            self.days.add(table, day, DAY, part, digest)
+            if seconds <= DAY:
+                self.days.add(table, day, DAY, part, digest)
             self.totals.add(table, part, self.spec)
 
     def _use_spec(self, rows: VersionRows, specs: Specs) -> None:
@@ -131,7 +132,7 @@ class Version:
     def _judge_by(self, spec: ModelSpec) -> None:
         self.spec, self.digest = spec, spec.digest
         self._lengths.pop(self.digest, None)
-        self._lengths[self.digest] = spec.window_seconds
+        self._lengths[self.digest] = float(spec.window_seconds)
         for digest in list(self._lengths)[:-_MAX_LENGTHS]:
             del self._lengths[digest]
 
@@ -147,7 +148,7 @@ class Version:
             window.sums = essence(window.sums)
         if closed or settled:
             self._after_publishing()
-        self._advance_days(watermark, floor)
+        self._advance_days(watermark)
         return self._watch(clock)
 
     def revise(self, now: float, interval: float) -> bool:
@@ -170,23 +171,22 @@ class Version:
         """The next revision. A window without a prediction is none: only records that count nowhere fell into it."""
         if not window.sums.total("traffic", 0):
             return
-        built = self._build(window)
         window.published_at = now
-        self._publish_window(built)
-        self.shown.show((window.start, window.seconds), built)
+        self._publish_window(self._show(window, self.shown))
 
-    def _build(self, window: OpenWindow) -> Window:
+    def _show(self, window: OpenWindow, history: History) -> bytes:
         window.revision += 1
         window.changed = False
-        return publish(window, self.spec, self.model, self.version)
+        built = publish(window, self.spec, self.model, self.version)
+        return history.show((window.start, window.seconds), built)
 
     def _after_publishing(self) -> None:
         self.rolling = roll(self.windows, self.spec)
         newest = max((w.end for w in self.windows if w.closed), default=math.inf)
         self.windows.forget(newest - retention(self.spec.window_seconds))
 
-    def _advance_days(self, watermark: float, floor: float) -> None:
-        closed, settled = self.days.close(watermark), self.days.settle(floor)
+    def _advance_days(self, watermark: float) -> None:
+        closed, settled = self.days.close(watermark), self.days.settle(self.windows.floor)
         for day in [*(day for day in closed if not day.settled), *settled]:
             self._show_day(day)
         if settled:
@@ -194,7 +194,7 @@ class Version:
 
     def _show_day(self, day: OpenWindow) -> None:
         if day.sums.total("traffic", 0):
-            self.shown_days.show((day.start, day.seconds), self._build(day))
+            self._show(day, self.shown_days)
 
     # Detectors
 

@@ -36,7 +36,7 @@ class OpenWindow:
     __slots__ = (
         "changed",
         "closed",
-        "last",
+        "field",
         "published_at",
         "reference",
         "revision",
@@ -46,7 +46,8 @@ class OpenWindow:
         "sums",
     )
 
-    def __init__(self, start: int, seconds: float, sums: Sums) -> None:
+    def __init__(self, field: str, start: int, seconds: float, sums: Sums) -> None:
+        self.field = field
         self.start = start
         self.seconds = seconds
         self.sums = sums
@@ -71,10 +72,10 @@ class OpenWindow:
         )
 
     @classmethod
-    def unpack(cls, start: int, seconds: float, data: bytes) -> OpenWindow:
+    def unpack(cls, field: str, start: int, seconds: float, data: bytes) -> OpenWindow:
         """From the store."""
         state = unpack(WindowState, data)
-        window = cls(start, seconds, Sums.unpack(state.tables))
+        window = cls(field, start, seconds, Sums.unpack(state.tables))
         window.reference, window.revision = state.reference, state.revision
         window.closed, window.settled, window.changed = state.closed, state.settled, state.changed
         return window
@@ -99,7 +100,7 @@ class Windows:
 
     def restore(self, start: int, seconds: float, data: bytes) -> None:
         """Take back what the store held."""
-        window = OpenWindow.unpack(start, seconds, data)
+        window = OpenWindow.unpack(self._field(start, seconds), start, seconds, data)
         self._windows[start, seconds] = window
         self._expect(window)
 
@@ -112,7 +113,8 @@ class Windows:
         if window is None:
             if start + seconds <= self.floor:
                 return False
-            window = self._windows[start, seconds] = OpenWindow(start, seconds, Sums())
+            window = OpenWindow(self._field(start, seconds), start, seconds, Sums())
+            self._windows[start, seconds] = window
             self._expect(window)
         elif window.settled:
             return False
@@ -159,10 +161,10 @@ class Windows:
         """Drop settled windows that end at or before a time."""
         for window in [w for w in self._windows.values() if w.settled and w.end <= before]:
             del self._windows[window.start, window.seconds]
-            self._journal.delete(self._field(window))
+            self._journal.delete(window.field)
 
     def _touch(self, window: OpenWindow) -> None:
-        self._journal.put(self._field(window), window.pack)
+        self._journal.put(window.field, window.pack)
 
     def _expect(self, window: OpenWindow) -> None:
         if window.settled:
@@ -179,8 +181,8 @@ class Windows:
         ends = sorted(window.end for window in self._windows.values() if not window.settled)
         return ends[-MAX_WINDOWS - 1]
 
-    def _field(self, window: OpenWindow) -> str:
-        return key(self.kind, *self._owner, window.start, window.seconds)
+    def _field(self, start: int, seconds: float) -> str:
+        return key(self.kind, *self._owner, start, seconds)
 
 
 def _ordered(windows: Iterable[OpenWindow]) -> list[OpenWindow]:

@@ -21,7 +21,9 @@ Row = tuple[int, str, Sequence[float]]
 
 def table(rows: Sequence[Row]) -> Table:
     windows = np.array([start for start, _, _ in rows], np.int64)
-    return Table.pack(windows, [group for _, group, _ in rows], np.array([sums for _, _, sums in rows], np.float64))
+    return Table.pack(
+        windows, [group for _, group, _ in rows], np.array([sums for _, _, sums in rows], np.float64)
+    )
 
 
 def scored(errors: Sequence[tuple[float, float]]) -> Scored:
@@ -31,6 +33,7 @@ def scored(errors: Sequence[tuple[float, float]]) -> Scored:
 def part(
     spec: ModelSpec,
     tables: Mapping[TableName, Sequence[Row]] | None = None,
+    *,
     errors: Sequence[tuple[float, float]] = (),
     outcomes: Mapping[Outcome, int] | None = None,
     pending: int = 0,

@@ -68,7 +68,8 @@ def stories(draw: st.DrawFn) -> Story:
         baseline={"mae": Baseline(0.3, 0.01, 10), "accuracy": Baseline(0.8, 0.01, 10)},
     )
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    change = BEGIN + draw(st.integers(0, 3000))
+    worse = BEGIN + draw(st.integers(0, 2000))
+    bad = (worse, worse + draw(st.integers(300, 2000)))
     count = draw(st.integers(1, 3))
     rows: list[tuple[TableName, Row]] = []
     errors: list[tuple[float, float]] = []
@@ -78,10 +79,14 @@ def stories(draw: st.DrawFn) -> Story:
         sent = []
         for _ in range(draw(st.integers(1, 6))):
             tables = _tables(random, task, clock)
-            found = _errors(random, clock, change)
+            found = _errors(random, clock, bad)
             watermark += float(random.integers(0, 900))
             clock = max(clock, watermark - float(random.integers(0, 600)))
-            sent.append(source.delta({"1": part(spec, tables, found, {"joined": 2})}, watermark, clock))
+            sent.append(
+                source.delta(
+                    {"1": part(spec, tables, errors=found, outcomes={"joined": 2})}, watermark, clock
+                )
+            )
             rows += [(name, row) for name, some in tables.items() for row in some]
             errors += found
         sources.append(sent)
@@ -101,10 +106,10 @@ def _tables(random: np.random.Generator, task: Task, clock: float) -> dict[Table
     return tables
 
 
-def _errors(random: np.random.Generator, clock: float, change: float) -> list[tuple[float, float]]:
+def _errors(random: np.random.Generator, clock: float, bad: tuple[int, int]) -> list[tuple[float, float]]:
     order = clock + random.integers(0, 1200, int(random.integers(0, 400)))
-    error = random.random(len(order)) < np.where(order < change, 0.1, 0.8)
-    return list(zip(order.tolist(), error.astype(float).tolist(), strict=True))
+    wrong = random.random(len(order)) < np.where((bad[0] <= order) & (order < bad[1]), 0.8, 0.1)
+    return list(zip(order.tolist(), wrong.astype(float).tolist(), strict=True))
 
 
 class Outcome(NamedTuple):
@@ -143,7 +148,11 @@ def eventful(story: Story, data: st.DataObject) -> Outcome:
             _commit(fold, state, messages, results)
             committed = at
         elif action == "crash" and crashes:
-            fold, at, crashes = Judge.restore(state, SEAT, Specs([story.spec]), LIMITS), committed, crashes - 1
+            fold, at, crashes = (
+                Judge.restore(state, SEAT, Specs([story.spec]), LIMITS),
+                committed,
+                crashes - 1,
+            )
     fold.finish()
     _commit(fold, state, messages, results)
     return outcome(messages, results)
@@ -221,12 +230,16 @@ def test_windows_are_the_sums_of_their_rows(story: Story) -> None:
     """Windows, days and rolling spans hold exactly the rows that fell into them."""
     found = sequential(story)
     windows = naive(story.rows, WINDOW)
-    assert {w.start: w for w in final(found.windows)}.keys() == {moment(s) for s, t in windows.items() if has_n(t)}
+    assert {w.start: w for w in final(found.windows)}.keys() == {
+        moment(s) for s, t in windows.items() if has_n(t)
+    }
     for window in final(found.windows):
         check(window, windows[int(window.start.timestamp())], story.spec)
     version = found.results.versions["1"]
     days = naive(story.rows, 86400)
-    assert [day.start for day in version.days] == [moment(start) for start in sorted(days) if has_n(days[start])]
+    assert [day.start for day in version.days] == [
+        moment(start) for start in sorted(days) if has_n(days[start])
+    ]
     for day in version.days:
         check(day, days[int(day.start.timestamp())], story.spec)
     check_rolling(version, windows, story.spec)
@@ -297,7 +310,7 @@ def naive(rows: list[tuple[TableName, Row]], seconds: int) -> dict[int, dict[str
 
 
 def has_n(tables: dict[str, dict[str, Any]]) -> bool:
-    return tables.get("traffic", {}).get("", [0])[0] > 0
+    return bool(tables.get("traffic", {}).get("", [0])[0])
 
 
 def expected_metrics(tables: dict[str, dict[str, Any]], task: Task, group: str = "") -> Any:
@@ -309,7 +322,9 @@ def expected_metrics(tables: dict[str, dict[str, Any]], task: Task, group: str =
     return metrics(
         task,
         row,
-        scores=np.array([scores.get("negative", nothing), scores.get("positive", nothing)]) if scores else None,
+        scores=np.array([scores.get("negative", nothing), scores.get("positive", nothing)])
+        if scores
+        else None,
         confusion={group: sums[0] for group, sums in cells.items()} if cells else None,
     )
 
