@@ -6,17 +6,18 @@ from typing import Annotated
 from urllib.parse import unquote
 
 from litestar import Router, get
+from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
-from litestar.params import Dependency, Parameter
+from litestar.params import PathParameter, QueryParameter
 
 from monitor_stream.events.results import Incident, ModelResults, VersionResults, Window
 from monitor_stream.server.fleet import Fleet, survey
 from monitor_stream.server.reader import Reader
 
-Results = Annotated[Reader, Dependency(skip_validation=True)]
-Model = Annotated[str, Parameter(description="The model's name, percent-encoded: a slash is %2F.")]
-Version = Annotated[str | None, Parameter(description="Without it, the one with the newest prediction.")]
-Limit = Annotated[int, Parameter(ge=1, le=500, description="At most so many.")]
+Results = NamedDependency[Reader]
+Model = Annotated[str, PathParameter(description="The model's name, percent-encoded: a slash is %2F.")]
+Version = Annotated[str | None, QueryParameter(description="Without it, the one with the newest prediction.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=500, description="At most so many.")]
 
 
 @get("/models", summary="The fleet")

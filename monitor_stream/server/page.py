@@ -7,6 +7,7 @@ from typing import Final
 
 from litestar import Response, Router, get
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 
 MEDIA_TYPES: Final = {
     "html": "text/html",
@@ -29,7 +30,7 @@ async def get_page() -> Response[bytes]:
 
 
 @get("/live/{name:str}", include_in_schema=False)
-async def get_file(name: str) -> Response[bytes]:
+async def get_file(name: FromPath[str]) -> Response[bytes]:
     """A file of the page."""
     if name not in _FILES:
         raise NotFoundException(f"The live page has no file {name!r}.")

@@ -25,7 +25,6 @@ class Server:
     """A server that holds its port, and answers while `serve` runs."""
 
     def __init__(self, settings: Settings, reader: Reader) -> None:
-        self._socket = _bind(settings.host, settings.port)
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
                 create_app(settings, reader),
@@ -37,6 +36,7 @@ class Server:
                 timeout_graceful_shutdown=3,
             )
         )
+        self._socket = _bind(settings.host, settings.port)
 
     @property
     def port(self) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
 
 from litestar import Request, Response, get
 from litestar.datastructures import State
-from litestar.params import Dependency
+from litestar.di import NamedDependency
 from prometheus_client.registry import CollectorRegistry
 
 from monitor_stream.metrics.registry import render
@@ -23,7 +22,7 @@ from monitor_stream.server.api import Results
 async def get_metrics(
     request: Request[None, None, State],
     results: Results,
-    registry: Annotated[CollectorRegistry, Dependency(skip_validation=True)],
+    registry: NamedDependency[CollectorRegistry],
 ) -> Response[bytes]:
     """For Prometheus: its text format, or OpenMetrics where the Accept header asks for it."""
     await results.read()
