@@ -1,0 +1,242 @@
+"""One batch of predictions on its way in: grouped, checked against what each model expects, and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
+from typing import Any, Final, TypeVar
+
+import msgspec
+import numpy as np
+
+from monitor_stream.events.deadletter import Reason
+from monitor_stream.events.delta import Floats
+from monitor_stream.events.fold import Batch
+from monitor_stream.observe.columns import Array
+from monitor_stream.observe.decode import Decoded, Envelope, Rejects
+from monitor_stream.observe.era import Era
+from monitor_stream.observe.features import FeatureRows
+from monitor_stream.observe.model import Model, Version
+from monitor_stream.observe.values import hashes
+
+T = TypeVar("T")
+
+#: 2000-01-01: an earlier time is a unit mixed up, or no clock at all.
+OLDEST: Final = 946684800.0
+
+
+class Rows(msgspec.Struct):
+    """Some events of a batch: which records they are, and when they happened."""
+
+    batch: Batch
+    events: Sequence[Any]
+    records: Array
+    times: Floats
+    unknown: Array
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def select(self, chosen: Array) -> Rows:
+        """Some of the events, by index."""
+        if len(chosen) == len(self.events):
+            return self
+        return Rows(
+            self.batch,
+            pick(self.events, chosen),
+            self.records[chosen],
+            self.times[chosen],
+            self.unknown[chosen],
+        )
+
+    def reject_times(self, rejects: Rejects, max_future: float) -> Rows:
+        """Set aside events whose time cannot be right."""
+        stamps = self.batch.timestamps
+        read = np.array([stamps[index] for index in self.records.tolist()], np.float64)
+        ahead, old = self.times > read + max_future, self.times < OLDEST
+        bad = ahead | old
+        if not bad.any():
+            return self
+        for event in np.flatnonzero(bad).tolist():
+            record, time = int(self.records[event]), self.times[event]
+            if ahead[event]:
+                detail = (
+                    f"{time - read[event]:.0f} s ahead of its record, at most {max_future:.0f} s are believed"
+                )
+                rejects.add(self.batch, record, "timestamp_in_future", detail)
+            else:
+                rejects.add(self.batch, record, "timestamp_too_old", f"{time!r} s is before the year 2000")
+        return self.select(np.flatnonzero(~bad))
+
+    def reject(self, rejects: Rejects, bad: dict[int, Any]) -> Array:
+        """Set aside events by number; the numbers of the others."""
+        for event, (reason, detail) in bad.items():
+            rejects.add(self.batch, int(self.records[event]), reason, detail)
+        keep = np.ones(len(self), bool)
+        keep[list(bad)] = False
+        return np.flatnonzero(keep)
+
+    def reject_all(self, rejects: Rejects, reason: Reason, detail: str) -> None:
+        """Set aside all events."""
+        for record in self.records.tolist():
+            rejects.add(self.batch, record, reason, detail)
+
+
+class Part(msgspec.Struct):
+    """Predictions of one version under one spec, read and ready to be counted."""
+
+    version: Version
+    era: Era
+    rows: Rows
+    features: FeatureRows
+    segments: list[Sequence[Any]]
+
+    def select(self, chosen: Array) -> Part:
+        """Some of the predictions, by index."""
+        if len(chosen) == len(self.rows):
+            return self
+        return Part(
+            self.version,
+            self.era,
+            self.rows.select(chosen),
+            self.features.select(chosen),
+            [pick(column, chosen) for column in self.segments],
+        )
+
+
+def rows_of(batch: Batch, decoded: Decoded) -> Rows:
+    """The events of a batch with their times; one without a time has its record's."""
+    events, count = decoded.events, len(decoded.events)
+    records = np.arange(count) if decoded.records is None else np.array(decoded.records, np.int64)
+    stamps = batch.timestamps if decoded.records is None else [batch.timestamps[i] for i in decoded.records]
+    raw = list(map(attrgetter("timestamp"), events))
+    times = [
+        time if type(time) is float else stamp if time is None else time.timestamp()
+        for time, stamp in zip(raw, stamps, strict=True)
+    ]
+    unknown = np.zeros(count, bool) if decoded.unknown is None else np.array(decoded.unknown, bool)
+    return Rows(batch, events, records, np.array(times, np.float64), unknown)
+
+
+def grouped(rows: Rows, *fields: str) -> Iterator[tuple[Any, Rows]]:
+    """Events by one or more of their fields, each group in the order of the topic."""
+    if not len(rows):
+        return
+    keys = list(map(attrgetter(*fields), rows.events))
+    if keys.count(keys[0]) == len(keys):
+        yield keys[0], rows
+        return
+    numbers: dict[Any, int] = {}
+    group = np.array([numbers.setdefault(key, len(numbers)) for key in keys])
+    order = np.argsort(group, kind="stable")
+    ends = np.cumsum(np.bincount(group))
+    for key, number in numbers.items():
+        yield key, rows.select(order[ends[number - 1] if number else 0 : ends[number]])
+
+
+def positioned(model: Model, parts: list[Part], disorder: float) -> Iterator[tuple[Part, Floats]]:
+    """The position times of a model's predictions: all versions share one clock."""
+    if len(parts) == 1:
+        yield parts[0], model.clock.positions("predictions", parts[0].rows.times, disorder)
+        return
+    order = np.argsort(np.concatenate([part.rows.records for part in parts]))
+    positions = np.empty(len(order))
+    times = np.concatenate([part.rows.times for part in parts])
+    positions[order] = model.clock.positions("predictions", times[order], disorder)
+    yield from zip(parts, np.split(positions, np.cumsum([len(p.rows) for p in parts])[:-1]), strict=True)
+
+
+def read(rows: Rows, version: Version, era: Era, rejects: Rejects) -> Part | None:
+    """Read features and segments; `None` where no event is left."""
+    events = rows.events
+    features = era.features.read(list(map(attrgetter("features"), events)))
+    segments, bad = era.segments.read(list(map(attrgetter("segments"), events)))
+    part = Part(version, era, rows, features, segments)
+    if bad or features.rejected:
+        part = part.select(rows.reject(rejects, bad | features.rejected))
+    return part if len(part.rows) else None
+
+
+def take_in(model: Model, part: Part, positions: Floats, window: float) -> None:
+    """Count predictions, and hand on those that can be joined. `positions` are their position times."""
+    version, era, rows = part.version, part.era, part.rows
+    version.newest_prediction = max(version.newest_prediction or 0.0, float(rows.times.max()))
+    late = positions - rows.times > era.spec.horizon_seconds
+    if late.any():
+        # Their own window may be settled; they are counted in the one in which they came.
+        era.check("late", era.windows(positions), late)
+        part, positions = part.select(np.flatnonzero(~late)), positions[~late]
+    ids = list(map(attrgetter("prediction_id"), part.rows.events))
+    errors = list(map(attrgetter("error"), part.rows.events))
+    without_id = np.array([name is None for name in ids], bool)
+    failed = np.array([error is not None for error in errors], bool)
+    named = np.flatnonzero(~(without_id | failed))
+    hashed = np.zeros(len(ids), np.uint64)
+    hashed[named] = hashes(pick(ids, named))
+    if len(named):
+        repeat = model.find_repeats(version, hashed[named], positions[named], window)
+        if repeat.any():
+            repeated = np.zeros(len(ids), bool)
+            repeated[named[repeat]] = True
+            era.check("duplicate", era.windows(part.rows.times), repeated)
+            keep = np.flatnonzero(~repeated)
+            part, positions, hashed = part.select(keep), positions[keep], hashed[keep]
+            without_id, failed = without_id[keep], failed[keep]
+    if len(part.rows):
+        _count(model, part, positions, hashed, without_id=without_id, failed=failed, window=window)
+
+
+def _count(
+    model: Model,
+    part: Part,
+    positions: Floats,
+    hashed: Array,
+    *,
+    without_id: Array,
+    failed: Array,
+    window: float,
+) -> None:
+    era, rows, features = part.era, part.rows, part.features
+    events: Sequence[Envelope] = rows.events
+    windows = era.windows(rows.times)
+    segments = era.segments.codes(len(rows), part.segments, features.columns)
+    latency = np.array(list(map(attrgetter("latency_seconds"), events)), np.float64)
+    era.observe_traffic(windows, segments, failed, latency)
+    era.observe_features(windows, features)
+    answered = np.flatnonzero(~failed)
+    answering = pick(events, answered)
+    answers = era.scorer.answers(
+        list(map(attrgetter("prediction"), answering)),
+        list(map(attrgetter("score"), answering)),
+        list(map(attrgetter("scores"), answering)),
+    )
+    answered_windows = windows.select(answered)
+    era.observe_answers(answered_windows, answers)
+    era.check("without_prediction", answered_windows, answers.missing)
+    era.check("unfit_prediction", answered_windows, answers.unfit)
+    era.check("without_id", windows, without_id)
+    era.check("unknown_field", windows, rows.unknown)
+    era.check("unknown_feature", windows, features.unknown)
+    era.check("absent_feature", windows, features.absent & ~failed)
+    joinable = np.flatnonzero(~without_id[answered])
+    if len(joinable):
+        chosen = answered[joinable]
+        model.admit(
+            part.version,
+            era,
+            {
+                "hash": hashed[chosen],
+                "position": positions[chosen],
+                "time": rows.times[chosen],
+                "word": answers.word[joinable],
+                "segments": segments[chosen],
+                **({"score": answers.score[joinable]} if era.spec.task == "binary" else {}),
+                **({"p": answers.probabilities[joinable]} if answers.probabilities is not None else {}),
+            },
+            window,
+        )
+
+
+def pick(values: Sequence[T], chosen: Array) -> Sequence[T]:
+    """Some of a list, by index."""
+    return values if len(chosen) == len(values) else [values[index] for index in chosen.tolist()]

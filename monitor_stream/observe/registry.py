@@ -1,0 +1,139 @@
+"""Which models and versions a partition follows, and under which spec each is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from monitor_stream.events.spec import ModelSpec, Specs
+from monitor_stream.events.wire import Prediction
+from monitor_stream.observe.decode import Envelope
+from monitor_stream.observe.era import Era
+from monitor_stream.observe.intake import Rows
+from monitor_stream.observe.model import Model, Version
+
+#: Segments that an inferred spec takes from the first event; a name longer than 200 characters is no name.
+MAX_INFERRED_SEGMENTS: Final = 20
+MAX_NAME: Final = 200
+
+#: Terms of a model of which nothing is known: those of a spec that is inferred.
+_UNKNOWN: Final = ModelSpec(model="unknown", task="regression", inferred=True)
+
+
+class Registry:
+    """Models by name, up to `limit` versions of predictions and as many models of labels.
+
+    The two are counted apart: which of them a partition follows must not depend on how far the other topic was read.
+    """
+
+    def __init__(self, specs: Specs, limit: int) -> None:
+        self.models: dict[str, Model] = {}
+        self.era_number = 0
+        self._specs, self._limit = specs, limit
+        self._versions = 0
+        self._labelled = 0
+
+    def adopt(self, models: dict[str, Model], era_number: int) -> None:
+        """Go on with models that were restored."""
+        self.models, self.era_number = models, era_number
+        self._versions = sum(len(model.versions) for model in models.values())
+        self._labelled = sum(model.labelled for model in models.values())
+
+    def terms(self, model: str) -> ModelSpec:
+        """The spec whose clock, disorder and duplicate window hold for a model: labels name no version."""
+        return self._specs.find(model, "") or _UNKNOWN
+
+    def max_future(self, model: str, version: str) -> float:
+        """How far ahead of its record an event of a version may be."""
+        return (self._specs.find(model, version) or _UNKNOWN).max_future_seconds
+
+    def version(self, model: str, version: str) -> Version | None:
+        """A version, followed from now on; ``None`` where there are too many."""
+        known = self.models.get(model)
+        if known is not None and version in known.versions:
+            return known.versions[version]
+        if self._versions >= self._limit:
+            return None
+        self._versions += 1
+        found = self._model(model).versions[version] = Version(version)
+        return found
+
+    def labelled(self, model: str) -> Model | None:
+        """A model with labels, followed from now on; ``None`` where there are too many."""
+        known = self.models.get(model)
+        if known is None or not known.labelled:
+            if self._labelled >= self._limit:
+                return None
+            self._labelled += 1
+            known = self._model(model)
+            known.labelled = True
+        return known
+
+    def eras(self, model: str, version: Version, rows: Rows) -> Iterator[tuple[Era, Rows]]:
+        """The events of a version, each with the era that reads it.
+
+        Without a spec, one is inferred from the first event that has an answer. Failed ones before it are read under
+        one that is provisional, so that a failure as the first event does not fix the task.
+        """
+        spec = self._specs.find(model, version.name)
+        if spec is not None:
+            yield self._under(model, version, spec), rows
+            return
+        era = version.era
+        if era is not None and not version.provisional:
+            yield era, rows
+            return
+        telling = next((index for index, event in enumerate(rows.events) if _tells(event)), len(rows))
+        if telling:
+            if era is None:
+                era = self._under(model, version, _infer(rows.events[0]))
+            version.provisional = True
+            yield era, rows.select(np.arange(telling))
+        if telling < len(rows):
+            era = self._under(model, version, _infer(rows.events[telling]))
+            version.provisional = False
+            yield era, rows.select(np.arange(telling, len(rows)))
+
+    def _model(self, name: str) -> Model:
+        if name not in self.models:
+            self.models[name] = Model(name)
+        return self.models[name]
+
+    def _under(self, model: str, version: Version, spec: ModelSpec) -> Era:
+        era = version.era
+        if era is not None and (era.published is spec or era.digest == spec.digest):
+            era.published = spec
+            return era
+        self.era_number += 1
+        era = Era(spec, self.models[model].truth_classes)
+        era.published = spec
+        version.eras[self.era_number] = era
+        version.provisional = False
+        return era
+
+
+def _tells(event: Envelope) -> bool:
+    return event.error is None and (
+        event.prediction is not None or event.score is not None or event.scores is not None
+    )
+
+
+def _infer(event: Envelope) -> ModelSpec:
+    try:
+        segments = msgspec.json.decode(event.segments, type=dict[str, object] | None) or {}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        segments = {}
+    names = sorted(name for name in segments if 0 < len(name) <= MAX_NAME and "=" not in name)
+    return ModelSpec.infer(
+        Prediction(
+            model=event.model,
+            version=event.version,
+            prediction=event.prediction,
+            score=event.score,
+            scores=event.scores,
+            segments=dict.fromkeys(names[:MAX_INFERRED_SEGMENTS]),
+        )
+    )

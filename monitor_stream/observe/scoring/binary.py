@@ -1,0 +1,147 @@
+"""Two classes: the one the spec calls positive, and everything else that fits beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from monitor_stream.events.delta import Floats
+from monitor_stream.events.spec import ModelSpec
+from monitor_stream.events.tables import SCORE_BINS, SCORE_LOGIT_LIMIT, TableName
+from monitor_stream.observe.columns import Array
+from monitor_stream.observe.scoring.answers import (
+    BOOLEAN,
+    CLIP,
+    NUMBER,
+    TEXT,
+    Answers,
+    Scores,
+    Truths,
+    Words,
+    floats,
+)
+from monitor_stream.observe.values import hashes, text
+
+#: Booleans in the forms services send them: JSON's, and 0 and 1. They are the same two classes.
+_BOOLEANS: Final = {"true": 1.0, "1": 1.0, "false": 0.0, "0": 0.0}
+
+
+class BinaryScorer:
+    """See `Scorer`. Classes travel as 1 (positive) and 0.
+
+    Where the positive class is a boolean (``"true"``, ``"1"``, ``"false"``, ``"0"``) only the two booleans fit, in
+    either form. Where it is another number or a word, any text fits, and numbers do if it is a number.
+    """
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self._positive = spec.positive
+        self._threshold = spec.threshold
+        self._boolean = spec.positive in _BOOLEANS
+        self._numeric = _is_number(spec.positive)
+        texts = list(_BOOLEANS) if self._boolean else [spec.positive]
+        self._words = {int(word): self._class(name) for name, word in zip(texts, hashes(texts), strict=True)}
+
+    def answers(self, predictions: Sequence[Any], scores: Sequence[Any], maps: Sequence[Any]) -> Answers:
+        if any(maps):
+            scores = [
+                one if one is not None else (every or {}).get(self._positive)
+                for one, every in zip(scores, maps, strict=True)
+            ]
+        score = floats(scores)
+        kinds = set(map(type, predictions))
+        if len(kinds - {type(None)}) <= 1:
+            table = {value: self._class(value) for value in set(predictions)}
+            given = np.fromiter(map(table.__getitem__, predictions), np.float64, len(predictions))
+        else:
+            given = np.fromiter(map(self._class, predictions), np.float64, len(predictions))
+        absent = np.array([value is None for value in predictions], bool) if type(None) in kinds else None
+        if absent is None:
+            return Answers(given.view(np.uint64), score, None, np.zeros(len(given), bool), np.isnan(given))
+        scored = ~np.isnan(score)
+        given = np.where(absent & scored, score >= self._threshold, given)
+        missing = absent & ~scored
+        return Answers(given.view(np.uint64), score, None, missing, np.isnan(given) & ~missing)
+
+    def numbers(self, answers: Answers) -> Floats | None:
+        return None
+
+    def truth(self, truths: Truths) -> tuple[Array, Array]:
+        value = np.full(len(truths.kind), np.nan)
+        for kind, convert in ((NUMBER, self._of_number), (BOOLEAN, self._of_boolean), (TEXT, self._of_text)):
+            rows = np.flatnonzero(truths.kind == kind)
+            if len(rows):
+                words, places = np.unique(truths.word[rows], return_inverse=True)
+                value[rows] = np.array([convert(word) for word in words])[places]
+        return value, ~np.isnan(value)
+
+    def scorable(self, word: Words) -> Array:
+        return ~np.isnan(word.view(np.float64))
+
+    def score(self, word: Words, chance: Array | None, truth: Array) -> Scores:
+        said, true = word.view(np.float64) == 1.0, truth == 1.0
+        wrong = (said != true).astype(np.float64)
+        score = np.full(len(word), np.nan) if chance is None else chance
+        scored = ~np.isnan(score)
+        chance = np.where(scored, score, 0.5)
+        of_truth = np.clip(np.where(true, chance, 1.0 - chance), CLIP, 1.0)
+        sums = np.stack(
+            [
+                np.ones(len(wrong)),
+                wrong,
+                said & true,
+                said & ~true,
+                ~said & ~true,
+                ~said & true,
+                scored,
+                np.where(scored, -np.log(of_truth), 0.0),
+                np.where(scored, (chance - true) ** 2, 0.0),
+                np.where(scored, chance, 0.0),
+            ]
+        )
+        return Scores(sums, wrong, {"scores": (_score_codes(chance, true, scored), None)})
+
+    def group(self, table: TableName, code: int) -> str:
+        return "positive" if code else "negative"
+
+    def classes(self) -> list[list[str]]:
+        return []
+
+    def learn(self, classes: list[list[str]]) -> None:
+        """Both classes are known from the spec."""
+
+    def _class(self, value: Any) -> float:
+        if value is None:
+            return np.nan
+        if self._boolean:
+            said = _BOOLEANS.get(text(value), np.nan)
+            return said if _BOOLEANS[self._positive] == 1.0 else 1.0 - said
+        if isinstance(value, bool) or (isinstance(value, float) and not self._numeric):
+            return np.nan
+        return float(text(value) == self._positive)
+
+    def _of_number(self, word: np.uint64) -> float:
+        return self._class(float(word.view(np.float64)))
+
+    def _of_boolean(self, word: np.uint64) -> float:
+        return self._class(bool(word))
+
+    def _of_text(self, word: np.uint64) -> float:
+        return self._words.get(int(word), np.nan if self._boolean else 0.0)
+
+
+def _score_codes(chance: Floats, true: Array, scored: Array) -> Array:
+    """Bin of the score and class in one code, -1 without a score."""
+    inner = np.clip(chance, CLIP, 1.0 - CLIP)
+    logit = np.log(inner) - np.log1p(-inner)
+    width = 2.0 * SCORE_LOGIT_LIMIT / SCORE_BINS
+    bins = np.clip(np.floor((logit + SCORE_LOGIT_LIMIT) / width), 0, SCORE_BINS - 1).astype(np.int64)
+    return np.where(scored, true * SCORE_BINS + bins, -1)
+
+
+def _is_number(name: str) -> bool:
+    try:
+        return text(float(name)) == name
+    except (ValueError, OverflowError):
+        return False
