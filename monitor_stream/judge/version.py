@@ -81,7 +81,7 @@ class Version:
         self._pending: dict[int, int] = {}
         self.newest_prediction: float | None = None
         self.newest_label: float | None = None
-        self._revised_at: float | None = None
+        self._revised_at = -math.inf
 
     # What comes in
 
@@ -148,35 +148,33 @@ class Version:
             window.sums = essence(window.sums)
         if closed or settled:
             self._after_publishing()
-        self._advance_days(watermark)
+        self._advance_days(watermark, now)
         return self._watch(clock)
 
     def revise(self, now: float, interval: float) -> bool:
         """Publish closed windows that changed, each at most every `interval` seconds of processing time."""
-        if self._revised_at is None:
-            self._revised_at = now
         if now - self._revised_at < interval:
             return False
+        due = self.windows.revise(now, interval)
+        if not due:
+            return False
         self._revised_at = now
-        due = self.windows.changed(lambda w: w.published_at is None or now - w.published_at >= interval)
         for window in due:
             self._publish(window, now)
-        for day in self.days.changed(lambda _: True):
-            self._show_day(day)
-        if due:
-            self._after_publishing()
-        return bool(due)
+        for day in self.days.revise(now, interval):
+            self._show_day(day, now)
+        self._after_publishing()
+        return True
 
     def _publish(self, window: OpenWindow, now: float | None) -> None:
         """The next revision. A window without a prediction is none: only records that count nowhere fell into it."""
-        if not window.sums.total("traffic", 0):
-            return
+        if window.sums.total("traffic", 0):
+            self._publish_window(self._show(window, self.shown))
+        window.changed = False
         window.published_at = now
-        self._publish_window(self._show(window, self.shown))
 
     def _show(self, window: OpenWindow, history: History) -> bytes:
         window.revision += 1
-        window.changed = False
         built = publish(window, self.spec, self.model, self.version)
         return history.show((window.start, window.seconds), built)
 
@@ -185,16 +183,18 @@ class Version:
         newest = max((w.end for w in self.windows if w.closed), default=math.inf)
         self.windows.forget(newest - retention(self.spec.window_seconds))
 
-    def _advance_days(self, watermark: float) -> None:
+    def _advance_days(self, watermark: float, now: float | None) -> None:
         closed, settled = self.days.close(watermark), self.days.settle(self.windows.floor)
         for day in [*(day for day in closed if not day.settled), *settled]:
-            self._show_day(day)
+            self._show_day(day, now)
         if settled:
             self.days.forget(math.inf)
 
-    def _show_day(self, day: OpenWindow) -> None:
+    def _show_day(self, day: OpenWindow, now: float | None) -> None:
         if day.sums.total("traffic", 0):
             self._show(day, self.shown_days)
+        day.changed = False
+        day.published_at = now
 
     # Detectors
 

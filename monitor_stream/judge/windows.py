@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -93,6 +93,7 @@ class Windows:
         self._owner = (model, version)
         self._journal = journal
         self._windows: dict[tuple[int, float], OpenWindow] = {}
+        self._changed: dict[str, OpenWindow] = {}  # closed ones that rows came for since, by field
         self._next_close = math.inf
         self._next_settle = math.inf
         self._unsettled = 0
@@ -103,6 +104,7 @@ class Windows:
         window = OpenWindow.unpack(self._field(start, seconds), start, seconds, data)
         self._windows[start, seconds] = window
         self._expect(window)
+        self._note_change(window)
 
     def __iter__(self) -> Iterator[OpenWindow]:
         return iter(self._windows.values())
@@ -121,6 +123,7 @@ class Windows:
         window.sums.add(table, rows)
         window.reference = reference
         window.changed = True
+        self._note_change(window)
         self._touch(window)
         return True
 
@@ -147,15 +150,20 @@ class Windows:
         self._unsettled -= len(done)
         for window in done:
             window.closed = window.settled = True
+            self._changed.pop(window.field, None)
             self._touch(window)
         return done
 
-    def changed(self, due: Callable[[OpenWindow], bool]) -> list[OpenWindow]:
-        """The closed windows that rows came for since they were published, and that are due."""
-        done = _ordered(w for w in self._windows.values() if w.changed and w.closed and due(w))
-        for window in done:
+    def revise(self, now: float, interval: float) -> list[OpenWindow]:
+        """The closed windows that rows came for since they were published, so long ago or longer, oldest first."""
+        for window in self._changed.values():
+            if window.published_at is None:  # before the first tick, or a restart: not known when
+                window.published_at = now
+        due = _ordered(w for w in self._changed.values() if now - (w.published_at or 0.0) >= interval)
+        for window in due:
+            del self._changed[window.field]
             self._touch(window)
-        return done
+        return due
 
     def forget(self, before: float) -> None:
         """Drop settled windows that end at or before a time."""
@@ -165,6 +173,10 @@ class Windows:
 
     def _touch(self, window: OpenWindow) -> None:
         self._journal.put(window.field, window.pack)
+
+    def _note_change(self, window: OpenWindow) -> None:
+        if window.changed and window.closed and not window.settled:
+            self._changed[window.field] = window
 
     def _expect(self, window: OpenWindow) -> None:
         if window.settled:
