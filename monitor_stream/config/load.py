@@ -81,7 +81,7 @@ def _from_file(path: Path | None) -> dict[str, Any]:
         raise SettingsError(f"The settings file {path} is not TOML: {error}.") from error
     for name in table:
         if name not in settings():
-            raise SettingsError(f"{path}: {name} is no setting{_suggest(name, list(settings()))}")
+            raise SettingsError(f"{path}: {name} is no setting{_suggest(name)}")
     return {name: _convert(name, value, f"{path}: {name}", strict=True) for name, value in table.items()}
 
 
@@ -92,9 +92,8 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         if not variable.startswith(PREFIX) or variable == FILE_VARIABLE:
             continue
         if variable not in by_variable:
-            raise SettingsError(
-                f"The environment variable {variable} names no setting{_suggest(variable, [*by_variable])}"
-            )
+            near = _suggest(variable.removeprefix(PREFIX).lower(), PREFIX)
+            raise SettingsError(f"The environment variable {variable} names no setting{near}")
         name = by_variable[variable]
         values[name] = _convert(name, text, variable, strict=False)
     return values
@@ -113,9 +112,11 @@ def _convert(name: str, value: Any, source: str, *, strict: bool) -> Any:
         raise SettingsError(f"{source}{shown}: {reason}.") from error
 
 
-def _suggest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ". docs/settings.md lists them all."
+def _suggest(name: str, prefix: str = "") -> str:
+    near = difflib.get_close_matches(name, settings(), n=1, cutoff=0.5)
+    if not near:
+        return ". docs/settings.md lists them all."
+    return f"; did you mean {prefix + near[0].upper() if prefix else near[0]}?"
 
 
 def _check_security(loaded: Settings) -> None:

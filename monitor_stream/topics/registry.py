@@ -12,18 +12,16 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from monitor_stream.config import confluent_config
 from monitor_stream.errors import BrokerError, SpecError
+from monitor_stream.events.codec import decode_spec, encode_json
 from monitor_stream.events.spec import ModelSpec
 from monitor_stream.settings import Settings
 
 TIMEOUT: Final = 10.0
 
-_encode = msgspec.json.Encoder(order="deterministic").encode
-_decode = msgspec.json.Decoder(ModelSpec).decode
-
 
 @dataclass(frozen=True)
 class Registry:
-    """What the topic holds: specs by key, and the keys whose value cannot be read, with the reason."""
+    """What the topic holds: the specs in force by key, and the keys whose newest value cannot be read, with the reason."""
 
     specs: dict[str, ModelSpec]
     unreadable: dict[str, str]
@@ -40,7 +38,7 @@ def spec_key(model: str, version: str) -> str:
 
 def publish_spec(settings: Settings, spec: ModelSpec) -> None:
     """Put a spec in force, in place of the one of that model and version; raises `BrokerError`."""
-    _send(settings, spec_key(spec.model, spec.version), _encode(spec))
+    _send(settings, spec_key(spec.model, spec.version), encode_json(spec))
 
 
 def remove_spec(settings: Settings, model: str, version: str) -> None:
@@ -53,17 +51,20 @@ def remove_spec(settings: Settings, model: str, version: str) -> None:
 
 
 def read_specs(settings: Settings) -> Registry:
-    """Read the topic to its present end; raises `BrokerError`."""
+    """Read the topic to its present end, as a worker does: a record that is no spec leaves the one before in force.
+
+    Raises `BrokerError`.
+    """
     registry = Registry({}, {})
     for record in _records(settings, settings.topic("models")):
-        key = (record.key() or b"").decode(errors="replace")
-        registry.specs.pop(key, None)
+        key, value = (record.key() or b"").decode(errors="replace"), record.value()
         registry.unreadable.pop(key, None)
-        if (value := record.value()) is None:
+        if value is None:
+            registry.specs.pop(key, None)
             continue
         try:
-            registry.specs[key] = _decode(value)
-        except msgspec.DecodeError as error:
+            registry.specs[key] = decode_spec(value)
+        except msgspec.MsgspecError as error:
             registry.unreadable[key] = str(error)
     return registry
 

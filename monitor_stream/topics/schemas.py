@@ -41,7 +41,7 @@ def components(kinds: Iterable[type[msgspec.Struct]], template: str) -> dict[str
     """The schemas of these types and of all they hold, by name; references between them are made by `template`."""
     _, found = msgspec.json.schema_components(kinds, ref_template=template)
     docs = {kind.__name__: kind for kind in _reachable(kinds)}
-    return {name: _explained(schema, docs.get(name)) for name, schema in sorted(found.items())}
+    return {name: _plain(_explained(schema, docs.get(name))) for name, schema in sorted(found.items())}
 
 
 def _schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
@@ -70,6 +70,13 @@ def _explained(schema: Mapping[str, Any], kind: type | None) -> dict[str, Any]:
         for name, value in schema.get("properties", {}).items()
     }
     return {**schema, "description": summary, **({"properties": properties} if properties else {})}
+
+
+def _plain(schema: Any) -> Any:
+    """Without OpenAPI's `discriminator`, which AsyncAPI does not know; the variants' own tags tell them apart."""
+    if isinstance(schema, dict):
+        return {name: _plain(part) for name, part in schema.items() if name != "discriminator"}
+    return [_plain(part) for part in schema] if isinstance(schema, list) else schema
 
 
 def _described(kind: type) -> msgspec.inspect.StructType:
