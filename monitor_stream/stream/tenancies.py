@@ -85,6 +85,7 @@ class Tenancies:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._refused: dict[Key, float] = {}
+        self._trouble = ""
         #: Whether a commit could not be written, and is being tried again.
         self.waiting = False
         #: Set with the first error after which this worker must end.
@@ -106,20 +107,29 @@ class Tenancies:
         began = time.monotonic()
         try:
             async with asyncio.timeout(self._settings.restore_timeout_seconds):
-                holdings = await asyncio.gather(*(self._store.claim(*key, self._owner) for key in keys))
+                holdings = await asyncio.gather(*(self._claim(key) for key in keys))
                 taken = await self._seek(kafka, dict(zip(keys, holdings, strict=True)))
         except TimeoutError:
-            self._stats.claim_failures += 1
             raise StoreError(
-                f"Could not load {len(keys)} partitions within {self._settings.restore_timeout_seconds:g} s. "
-                "Raise restore_timeout_seconds, or see why the store is slow."
+                f"Could not load {_name(keys)} within {self._settings.restore_timeout_seconds:g} s"
+                f"{f', last because: {self._trouble}' if self._trouble else ''}. See why the store is slow, or raise "
+                "restore_timeout_seconds."
             ) from None
-        except StoreError:
-            self._stats.claim_failures += 1
-            raise
         self._held.update(taken)
+        self._trouble = ""
         self._stats.claim_seconds.add(time.monotonic() - began)
         log.info("Took %s in %.2f s.", _name(keys), time.monotonic() - began)
+
+    async def _claim(self, key: Key) -> Holding:
+        """Claim, again if need be: a store that restarts may be back before the time is up."""
+        while True:
+            try:
+                return await self._store.claim(*key, self._owner)
+            except StoreError as error:
+                self._stats.claim_failures += 1
+                self._trouble = str(error)
+                log.warning("%s; trying again.", self._trouble.rstrip("."))
+                await asyncio.sleep(RECLAIM_SECONDS)
 
     async def _seek(self, kafka: Log, holdings: Mapping[Key, Holding]) -> dict[Key, Tenancy]:
         places = {
