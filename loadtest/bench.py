@@ -97,7 +97,7 @@ def _run(name: str, bootstrap: str, redis: str, prefix: str, events: int) -> Res
         command += [redis, prefix, str(events), f"bench-{uuid.uuid4().hex[:8]}"]
     else:
         command += [f"{settings.topic('predictions')},{settings.topic('labels')}", str(events)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=600)
     result: Result = json.loads(done.stdout.strip().splitlines()[-1])
     return result
 
