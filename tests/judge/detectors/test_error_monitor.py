@@ -11,8 +11,9 @@ from monitor_stream.events.delta import Floats
 from monitor_stream.events.spec import ErrorScale, Task
 from monitor_stream.judge.detectors import Alarm, DetectorStateError, ErrorMonitor
 from monitor_stream.judge.detectors.monitor import CALIBRATION, REFRACTORY
+from monitor_stream.judge.detectors.scale import Scale
 from monitor_stream.judge.detectors.sealed import SCHEMA, seal, unseal
-from monitor_stream.judge.detectors.watch import LIFE
+from monitor_stream.judge.detectors.watch import LIFE, Watch
 from tests.judge.detectors.streams import errors
 
 
@@ -182,6 +183,13 @@ def test_repeats_are_one_alarm() -> None:
         seen = [alarm.seen for alarm in found if alarm.detector == detector]
         assert len(seen) == 1
     assert len(steps) < REFRACTORY
+
+
+def test_page_hinkley_alarms_once_where_the_level_it_knew_is_gone() -> None:
+    """A nearly perfect model that breaks is one alarm, not one every hundred errors until its deviation is known."""
+    watch = Watch(Scale(1.0, 0.05))
+    found = watch.feed(np.concatenate((np.zeros(1000), errors(3, 0.6, count=LIFE - 1000))))
+    assert [detector for detector, _ in found].count("page_hinkley") == 1
 
 
 def test_damaged_bytes_are_refused() -> None:

@@ -15,6 +15,17 @@ def test_a_step_far_back_still_gives_the_level_after_it(length: int) -> None:
     assert before == pytest.approx(0.1 if length <= 2000 else (300 + 0.6 * 2984) / 5984, abs=0.02)
 
 
+def test_the_step_asked_for_is_the_one_given() -> None:
+    """Of a rise and a larger fall, each is found by its sign."""
+    levels = Levels()
+    levels.follow(np.repeat([0.2, 0.4, 0.1], [1000, 320, 640]))
+    before, after = levels.part(-1)
+    assert before == pytest.approx(0.248, abs=0.01)
+    assert after == pytest.approx(0.1, abs=0.01)
+    before, after = levels.part(1)
+    assert before < after
+
+
 def test_one_error_is_not_taken_for_a_level() -> None:
     """After many right answers and some wrong ones, the last wrong one is not the new level."""
     levels = Levels()

@@ -49,6 +49,13 @@ def test_alarms_are_those_of_river(seed: int) -> None:
     assert alarms(signal, split(rng, len(signal))) == river_alarms(signal)
 
 
+def test_the_first_values_never_alarm() -> None:
+    """As in river, no alarm before the 30th value, however large the jump."""
+    signal = np.repeat([0.0, 100.0], [5, 100])
+    assert alarms(signal, [slice(0, len(signal))]) == river_alarms(signal)
+    assert new().feed(signal) == 29
+
+
 def test_a_split_changes_no_bit() -> None:
     """State is a function of the values, not of the arrays they came in, across the ends of blocks too."""
     signal = np.random.default_rng(5).random(12_000)
