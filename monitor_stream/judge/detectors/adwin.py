@@ -11,6 +11,7 @@ from river._river_rust.drift import AdaptiveWindowing
 from monitor_stream.events.delta import Floats
 from monitor_stream.judge.detectors.change import Change
 from monitor_stream.judge.detectors.levels import Levels, LevelsState
+from monitor_stream.judge.detectors.sealed import DetectorStateError
 
 _DELTA, _CLOCK, _MAX_BUCKETS, _MIN_WINDOW, _GRACE = 0.002, 32, 5, 5, 10  # as river's `drift.ADWIN`
 
@@ -74,7 +75,7 @@ class Adwin:
     def restore(cls, state: AdwinState) -> Adwin:
         """The detector `state` was taken from, by the same version of river.
 
-        Raises ValueError where river cannot read its state. The caller has checked that it is undamaged: river does
+        Raises `DetectorStateError` where river cannot read its state. The caller has checked that it is undamaged: river does
         not, and takes what it is given for lengths and numbers.
         """
         adwin = cls()
@@ -84,6 +85,6 @@ class Adwin:
             # A panic in Rust derives from BaseException, to which `except Exception` is blind.
             if type(error).__name__ != "PanicException":
                 raise
-            raise ValueError("river cannot read the state of its ADWIN") from error
+            raise DetectorStateError("river cannot read the state of its ADWIN") from error
         adwin._levels = Levels.restore(state.levels)
         return adwin

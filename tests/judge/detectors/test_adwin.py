@@ -6,6 +6,7 @@ from river.drift import ADWIN
 
 from monitor_stream.events.delta import Floats
 from monitor_stream.judge.detectors.adwin import Adwin
+from monitor_stream.judge.detectors.sealed import DetectorStateError
 from tests.judge.detectors.streams import errors, s1, s2, s3, split
 
 
@@ -92,8 +93,8 @@ def test_delays_and_false_alarms_are_as_published(
 
 
 def test_a_state_that_river_cannot_read_is_an_ordinary_error(capfd: pytest.CaptureFixture[str]) -> None:
-    """River panics on damaged bytes, past `except Exception`; here that is a ValueError."""
+    """River panics on damaged bytes, past `except Exception`; here that is a DetectorStateError."""
     state = Adwin().state()
-    with pytest.raises(ValueError, match="river cannot read"):
+    with pytest.raises(DetectorStateError, match="river cannot read"):
         Adwin.restore(type(state)(state.window[:9], state.levels))
     assert "panicked" in capfd.readouterr().err
