@@ -125,15 +125,12 @@ class Era:
 
     def observe_answers(self, windows: Windows, answers: Answers) -> None:
         """Add up predictions and scores as if they were features."""
-        numbers = self.scorer.numbers(answers)
-        self._observe_special(
-            PREDICTION, windows, answers.missing, answers.unfit, numbers, self._prediction_mean
-        )
+        numbers, mean = self.scorer.numbers(answers), self._prediction_mean
+        self._observe_special(PREDICTION, windows, answers.missing, answers.unfit, numbers=numbers, mean=mean)
         if self.spec.task == "binary":
-            missing = np.isnan(answers.score)
-            self._observe_special(
-                SCORE, windows, missing, ~missing & missing, answers.score, self._score_mean
-            )
+            score, mean = answers.score, self._score_mean
+            never = np.zeros(len(score), bool)
+            self._observe_special(SCORE, windows, np.isnan(score), never, numbers=score, mean=mean)
 
     @property
     def columns(self) -> tuple[str, ...]:
