@@ -22,7 +22,12 @@ from monitor_stream.state.redis import open_store
 
 
 class Server:
-    """A server that holds its port, and answers while `serve` runs."""
+    """A server that holds its port, and answers while `serve` runs.
+
+    `port` is the one it listens on: where the setting was 0, the one that was free.
+    """
+
+    port: int
 
     def __init__(self, settings: Settings, reader: Reader) -> None:
         self._uvicorn = _Uvicorn(
@@ -37,17 +42,12 @@ class Server:
             )
         )
         self._socket = _bind(settings.host, settings.port)
-
-    @property
-    def port(self) -> int:
-        """The port it listens on, where the setting was 0 the one that was free."""
-        return int(self._socket.getsockname()[1])
+        self._host, self.port = self._socket.getsockname()[:2]
 
     @property
     def url(self) -> str:
         """Where to look, with a slash at the end."""
-        host = self._socket.getsockname()[0]
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 a comparison, not a bind
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104 a comparison, not a bind
         return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
 
     async def serve(self) -> None:

@@ -1,0 +1,199 @@
+"""The live page in a real browser."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+from monitor_stream.server import Server, create_server
+from monitor_stream.settings import Settings
+from tests.commands import find_command
+from tests.metrics.documents import HOSTILE, bike_demand, flight_late, newcomer
+from tests.server.conftest import answering
+from tests.server.writer import Writer, partition_counts
+
+pytestmark = pytest.mark.integration
+
+#: No sandbox, as tests run as root in containers; no call home, as the page must need nobody either.
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PATIENCE = 20_000  # milliseconds; the page asks once a second
+
+
+class Watched:
+    """What the page did that nobody saw."""
+
+    def __init__(self, page: Page) -> None:
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        page.on("request", lambda request: self.requests.append(request.url))
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    expect.set_options(timeout=PATIENCE)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=find_command("chromium"), args=list(FLAGS))
+        yield await browser.new_page()
+        await browser.close()
+
+
+@pytest.fixture
+def watched(page: Page) -> Watched:
+    return Watched(page)
+
+
+async def test_rows_appear_and_follow_the_results(
+    page: Page, watched: Watched, server: Server, writer: Writer
+) -> None:
+    """Every version has its row, which follows the results within seconds, keeps the focus, and goes with its model."""
+    await page.goto(server.url)
+    await expect(page.locator("#empty")).to_be_visible()
+    await writer.write(flight_late(updated=2e9), bike_demand())
+    await writer.write_sources()
+    rows = page.locator("#fleet tbody tr")
+    await expect(rows).to_have_count(2)
+    await expect(page.locator("#status")).to_have_text("Live")
+    await expect(rows.nth(0)).to_contain_text("bike-demand")  # the one with an incident is first
+    await expect(rows.nth(0)).to_contain_text("97.30")
+    await expect(rows.nth(1)).to_contain_text("284,821")
+    await expect(rows.nth(1)).to_contain_text("in band")
+    await expect(page.locator("#summary")).to_have_text("2 model versions · 1 open incident · 7 dead letters")
+    assert await page.title() == "(1) monitor-stream"
+
+    await rows.nth(1).locator("a").focus()
+    await writer.write(flight_late(predictions=284_921, updated=2e9))
+    await expect(rows.nth(1)).to_contain_text("284,921")
+    await expect(rows.nth(1).locator("a")).to_be_focused()
+    await writer.write(remove=("bike-demand",))
+    await expect(rows).to_have_count(1)
+    assert watched.complaints == []
+    assert {url for url in watched.requests if not url.startswith(server.url)} == set()
+
+
+async def test_the_chosen_model_is_shown(
+    page: Page, watched: Watched, server: Server, writer: Writer
+) -> None:
+    """By keyboard alone: choose a model, read its tables, choose a window, change metric and period; links go deep."""
+    await writer.write(flight_late(), bike_demand())
+    await page.goto(server.url)
+    await expect(page.locator("#detail-title")).to_have_text("bike-demand 2026-10")
+    await expect(page.locator("#incidents .incident").first).to_contain_text("rose from 31.2 to 96.4")
+    await expect(page.locator("#quality-chart circle")).to_have_count(100)
+    await expect(page.locator("#quality-chart .on-detection")).to_have_text("adwin: worse")
+    await expect(page.locator("#quality-chart .on-limit")).to_have_text("limit 41.50")
+    await expect(page.locator("#traffic-chart rect.labelled")).to_have_count(100)
+
+    await page.get_by_role("link", name="flight-late").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#detail-title")).to_have_text("flight-late 3")
+    assert page.url == f"{server.url}#/flight-late/3"
+    await expect(page.locator("#fleet tr[aria-current]")).to_contain_text("flight-late")
+    await expect(page.locator("#incidents .incident")).to_have_count(0)
+
+    fifth = page.locator("#windows tbody tr").nth(4).locator("button")
+    when = await fifth.inner_text()
+    await fifth.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#segments-title")).to_have_text(f"Segments, {when}")
+    await expect(page.locator("#windows tbody tr").nth(4).locator("button")).to_be_focused()
+    await expect(page.locator("#segments tbody tr")).to_have_count(4)
+    await expect(page.locator("#features tbody th").first).to_have_text("distance")
+
+    await page.select_option("#metric", "auc")
+    await expect(page.locator("#quality-chart figcaption")).to_have_text("AUC")
+    await page.locator("#period input:checked").focus()
+    await page.keyboard.press("ArrowRight")
+    await expect(page.locator("#traffic-chart rect.labelled")).to_have_count(90)
+
+    await page.goto(f"{server.url}#/bike-demand/2026-10")
+    await expect(page.locator("#detail-title")).to_have_text("bike-demand 2026-10")
+    assert watched.complaints == []
+
+
+async def test_names_from_events_are_only_text(
+    page: Page, watched: Watched, server: Server, writer: Writer
+) -> None:
+    """A model, version, segment, feature or summary that looks like markup is shown letter by letter and runs nothing."""
+    model = newcomer(HOSTILE)
+    version = model.versions[HOSTILE]
+    only = version.windows[0]
+    window = msgspec.structs.replace(
+        only,
+        features=[msgspec.structs.replace(feature, name=HOSTILE) for feature in only.features],
+        segments=[msgspec.structs.replace(segment, value=HOSTILE) for segment in only.segments],
+    )
+    evil = msgspec.structs.replace(version, windows=[window], owner=HOSTILE, tier=HOSTILE, digest=HOSTILE)
+    incident = msgspec.structs.replace(
+        bike_demand().incidents[0], model=HOSTILE, version=HOSTILE, summary=HOSTILE
+    )
+    await writer.write(msgspec.structs.replace(model, versions={HOSTILE: evil}, incidents=[incident]))
+    await page.goto(server.url)
+    await expect(page.locator("#fleet tbody a")).to_have_text(HOSTILE)
+    await expect(page.locator("#detail-title")).to_have_text(f"{HOSTILE} {HOSTILE}")
+    await expect(page.locator("#incidents p")).to_have_text(HOSTILE)
+    await expect(page.locator("#segments tbody th").first).to_have_text(f"{HOSTILE} = {HOSTILE}")
+    await expect(page.locator("#features tbody th").first).to_have_text(HOSTILE)
+    await page.locator("#windows button").click()
+    assert await page.locator("main img, main script").count() == 0
+    assert watched.complaints == []
+
+
+async def test_a_lost_server_is_said_and_found_again(page: Page, writer: Writer) -> None:
+    """When the server goes, the page says since when and fades; when it is back, the page goes on by itself."""
+    await writer.write(flight_late())
+    async with answering(create_server(Settings(port=0), writer.store, partition_counts)) as server:
+        await page.goto(server.url)
+        await expect(page.locator("#fleet tbody tr")).to_have_count(1)
+    await expect(page.locator("#status")).to_contain_text("The server does not answer. Nothing new since ")
+    await expect(page.locator("#status")).to_have_attribute("data-state", "lost")
+    await expect(page.locator("#main")).to_have_class("lost")
+    await expect(page.locator("#fleet tbody tr")).to_have_count(1)  # what was known stays
+    again = create_server(Settings(port=server.port), writer.store, partition_counts)
+    async with answering(again):
+        await expect(page.locator("#main")).not_to_have_class("lost")
+
+
+async def test_an_unreadable_store_is_said_in_its_words(page: Page, server: Server, writer: Writer) -> None:
+    """When the store fails, the page shows the server's sentence, not a number."""
+    await writer.write_raw({"model:old": b"{}"})
+    await page.goto(server.url)
+    await expect(page.locator("#status")).to_contain_text(
+        "'model:old' was written by another version of monitor-stream"
+    )
+
+
+async def test_silence_is_told_from_life(page: Page, server: Server, writer: Writer) -> None:
+    """Results that do not change any more are called so, with how long."""
+    await writer.write(flight_late(updated=1.7e9))
+    await page.goto(server.url)
+    await expect(page.locator("#status")).to_contain_text("Connected; no result has changed for")
+
+
+def test_the_page_is_complete_in_itself() -> None:
+    """No file of the page names another origin, writes markup from strings, or evaluates text."""
+    folder = Path(__file__).parents[2] / "monitor_stream" / "server" / "live"
+    for file in folder.iterdir():
+        text = file.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
+        for forbidden in (
+            "http://",
+            "https://",
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "eval(",
+            "document.write",
+        ):
+            assert forbidden not in text, file.name
