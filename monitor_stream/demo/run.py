@@ -137,6 +137,7 @@ def _play(
     stream: Stream,
     watch: Watch,
     programs: list[Program],
+    *,
     console: Console,
 ) -> Summary:
     completion = Completion(

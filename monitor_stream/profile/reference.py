@@ -48,7 +48,7 @@ def numeric_reference(name: str, values: Floats, rows: int) -> NumericReference:
     counts = np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
     return NumericReference(
         n=rows,
-        missing=1.0 - len(values) / rows,
+        missing=(rows - len(values)) / rows,
         mean=float(values.mean()),
         std=float(values.std()),
         minimum=float(values.min()),
@@ -71,7 +71,7 @@ def categorical_reference(name: str, text: Any, rows: int) -> CategoricalReferen
         raise SpecError(f"The column {name} holds no value: there is nothing to make a reference of")
     return CategoricalReference(
         n=rows,
-        missing=1.0 - total / rows,
+        missing=(rows - total) / rows,
         shares={value: count / total for value, count in counts[:CATEGORIES]},
         other=sum(count for _, count in counts[CATEGORIES:]) / total,
     )

@@ -93,7 +93,7 @@ class _Head(msgspec.Struct):
     """What places a line: a label has a label, the rest are predictions."""
 
     timestamp: Timestamp | None = None
-    label: msgspec.Raw | None = None
+    label: msgspec.Raw = msgspec.Raw()
 
 
 class _Named(msgspec.Struct):
@@ -112,7 +112,7 @@ def _place(line: bytes, newest: float) -> tuple[Topic, float]:
         return "predictions", newest
     at = head.timestamp
     moment = newest if at is None else at if isinstance(at, float) else at.timestamp()
-    return "predictions" if head.label is None else "labels", moment
+    return "labels" if bytes(head.label) not in {b"", b"null"} else "predictions", moment
 
 
 def _names_model(line: bytes) -> bool:

@@ -120,7 +120,6 @@ class _Folds:
         self._judge.changes()
 
     def finish(self) -> Replay:
-        self._observe.finish()
         self.carry()
         self._judge.finish()
         self.carry()
