@@ -45,7 +45,7 @@ class Judge:
         judge = cls(Journal(state), seat, specs, limits)
         for name, of_model in _by_model(state).items():
             model = judge._add_model(name)
-            model.restore(of_model, specs)
+            model.restore(of_model)
             judge._versions += len(model.versions)
         return judge
 
@@ -98,6 +98,9 @@ class Judge:
         delta = arrived.delta
         model = self._models.get(delta.model)
         if model is not None and not model.is_new(delta, self._now):
+            return None
+        if model is None and len(self._models) >= self._limits.max_models:
+            self._set_aside(batch, at, "out_of_bounds", self._full(delta.model, list(delta.versions)))
             return None
         new = [name for name in delta.versions if model is None or name not in model.versions]
         refused = new[max(self._limits.max_models - self._versions, 0) :]

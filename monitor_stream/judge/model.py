@@ -100,9 +100,7 @@ class Model:
 
     # The store
 
-    def restore(
-        self, fields: Mapping[str | None, Mapping[Kind, list[tuple[list[Any], bytes]]]], specs: Specs
-    ) -> None:
+    def restore(self, fields: Mapping[str | None, Mapping[Kind, list[tuple[list[Any], bytes]]]]) -> None:
         """Take back what the store held, by version (``None``: the model's own) and kind."""
         own = fields.get(None, {})
         for _, data in own.get("model", ()):
@@ -114,7 +112,6 @@ class Model:
             if name is not None:
                 version = self._add_version(name)
                 version.restore(of_version)
-                version.restored(specs)
 
     def _pack(self) -> bytes:
         return pack(ModelState(self.sources.state, self.outcomes))

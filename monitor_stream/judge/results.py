@@ -22,7 +22,7 @@ def document(model: Model, now: float | None) -> bytes:
             outcomes=model.outcomes,
             forks=model.sources.forks,
             gaps=model.sources.gaps,
-            watermark=watermark if math.isfinite(watermark) else None,
+            watermark=watermark if 0.0 < watermark < math.inf else None,
             versions={name: _version(model, version) for name, version in model.versions.items()},
             incidents=model.incidents.document(),
         )

@@ -119,7 +119,7 @@ class Totals:
         prefix = segment_group(spec.segments[0], "") if spec.segments else "="
         values = {g.removeprefix(prefix): int(row[column]) for g, row in block if g.startswith(prefix)}
         rest = int(block.row("")[column]) - sum(values.values())
-        return values | {"": rest} if rest or not values else values
+        return values | {"": values.get("", 0) + rest} if rest or not values else values
 
     def _features(self) -> dict[str, dict[str, int]]:
         block = self._sums.tables.get("features")

@@ -21,16 +21,14 @@ from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
 from monitor_stream.judge.published import publish
 from monitor_stream.judge.reading import VersionRows
 from monitor_stream.judge.rolling import Span, essence, retention, roll
-from monitor_stream.judge.sums import Rows, by_window, merged, task_of
+from monitor_stream.judge.specs_known import KnownSpecs
+from monitor_stream.judge.sums import Rows, by_window, merged
 from monitor_stream.judge.totals import Totals, TotalsState
 from monitor_stream.judge.windows import OpenWindow, Windows
 
 MAX_SHOWN: Final = 100
 MAX_DAYS: Final = 400
 MAX_DETECTIONS: Final = 100
-
-#: Digests whose window length is remembered: rows made with a former spec may still be on their way.
-_MAX_LENGTHS: Final = 8
 
 
 class VersionState(msgspec.Struct, array_like=True):
@@ -42,7 +40,7 @@ class VersionState(msgspec.Struct, array_like=True):
     pending: dict[int, int]
     newest_prediction: float | None
     newest_label: float | None
-    lengths: dict[str, float]
+    digest: str
 
 
 class MonitorState(msgspec.Struct, array_like=True):
@@ -63,11 +61,7 @@ class Version:
         self.version = version
         self._journal = journal
         self._publish_window = publish_window
-        self._found: ModelSpec | None = None
-        self._learned: ModelSpec | None = None
-        self.spec = ModelSpec(model=model, version=version, task="regression", inferred=True)
-        self.digest = ""
-        self._lengths: dict[str, float] = {}
+        self._specs = KnownSpecs(model, version, journal)
         self.totals = Totals(TotalsState())
         self.windows = Windows("window", model, version, journal)
         self.days = Windows("day", model, version, journal)
@@ -88,8 +82,8 @@ class Version:
     def take(self, source: int, rows: VersionRows, specs: Specs) -> None:
         """Add one delta's part."""
         part = rows.part
-        self._use_spec(rows, specs)
-        seconds = self._lengths.get(part.digest, self.spec.window_seconds)
+        self._specs.hear(rows, specs)
+        seconds = float(self._specs.find(part.digest).window_seconds)
         for table, (windows, sums) in rows.tables.items():
             self._add(table, windows, sums, seconds, part.digest)
         if rows.errors is not None:
@@ -117,37 +111,20 @@ class Version:
                 self.days.add(table, day, DAY, part, digest)
             self.totals.add(table, part, self.spec)
 
-    def _use_spec(self, rows: VersionRows, specs: Specs) -> None:
-        """Judge by the spec now in force: the published one, else the one OBSERVE inferred."""
-        inferred = rows.part.spec
-        if inferred is not None and inferred != self._learned:
-            self._learned = inferred
-            self._journal.put(self._key("spec"), lambda: pack(inferred))
-        found = specs.find(self.model, self.version) or self._learned or _guess(self.spec, rows)
-        if found is self._found:
-            return
-        self._found = found
-        self._judge_by(found)
-
-    def _judge_by(self, spec: ModelSpec) -> None:
-        self.spec, self.digest = spec, spec.digest
-        self._lengths.pop(self.digest, None)
-        self._lengths[self.digest] = float(spec.window_seconds)
-        for digest in list(self._lengths)[:-_MAX_LENGTHS]:
-            del self._lengths[digest]
-
     # Time
 
     def advance(self, watermark: float, clock: float, now: float | None) -> list[Detection]:
         """Close, settle and let errors go as far as time has come; what the detectors saw."""
-        floor = clock - self.spec.horizon_seconds
-        closed, settled = self.windows.close(watermark), self.windows.settle(floor)
+        closed = self.windows.close(watermark)
+        settled = self.windows.settle(clock - self._specs.horizon())
         for window in [*(window for window in closed if not window.settled), *settled]:
             self._publish(window, now)
         for window in settled:
             window.sums = essence(window.sums)
         if closed or settled:
             self._after_publishing()
+        if settled and len(self._specs) > 1:
+            self._specs.prune({window.reference for window in self.windows if not window.settled})
         self._advance_days(watermark, now)
         return self._watch(clock)
 
@@ -175,7 +152,7 @@ class Version:
 
     def _show(self, window: OpenWindow, history: History) -> bytes:
         window.revision += 1
-        built = publish(window, self.spec, self.model, self.version)
+        built = publish(window, self._specs.find(window.reference), self.model, self.version)
         return history.show((window.start, window.seconds), built)
 
     def _after_publishing(self) -> None:
@@ -237,6 +214,16 @@ class Version:
     # What is known
 
     @property
+    def spec(self) -> ModelSpec:
+        """The spec in force."""
+        return self._specs.current
+
+    @property
+    def digest(self) -> str:
+        """Of the spec in force."""
+        return self._specs.digest
+
+    @property
     def pending(self) -> int:
         """Predictions that wait for a label, over all sources."""
         return sum(self._pending.values())
@@ -250,9 +237,8 @@ class Version:
 
     def restore(self, fields: Mapping[Kind, list[tuple[list[Any], bytes]]]) -> None:
         """Take back what the store held, by kind: the rest of the key, and the blob."""
-        for _, data in fields.get("spec", ()):
-            self._learned = unpack(ModelSpec, data)
-            self._judge_by(self._learned)
+        for (digest,), data in fields.get("spec", ()):
+            self._specs.restore(digest, data)
         for _, data in fields.get("version", ()):
             self._restore_state(unpack(VersionState, data))
         for _, data in fields.get("monitor", ()):
@@ -267,13 +253,6 @@ class Version:
         for history in (self.shown, self.shown_days):
             for (start, seconds), data in fields.get(history.kind, ()):
                 history.restore((start, seconds), data)
-
-    def restored(self, specs: Specs) -> None:
-        """Judge by the published spec again, and merge the windows that came back."""
-        found = specs.find(self.model, self.version)
-        if found is not None:
-            self._found = found
-            self._judge_by(found)
         self.rolling = roll(self.windows, self.spec)
 
     def _restore_state(self, state: VersionState) -> None:
@@ -282,7 +261,7 @@ class Version:
         self._errors.released = state.released
         self._pending = state.pending
         self.newest_prediction, self.newest_label = state.newest_prediction, state.newest_label
-        self._lengths = state.lengths | self._lengths
+        self._specs.adopt(state.digest)
 
     def _pack(self) -> bytes:
         return pack(
@@ -293,7 +272,7 @@ class Version:
                 self._pending,
                 self.newest_prediction,
                 self.newest_label,
-                self._lengths,
+                self._specs.digest,
             )
         )
 
@@ -312,12 +291,3 @@ class Version:
 def _newest(known: float | None, told: float | None) -> float | None:
     times = [time for time in (known, told) if time is not None]
     return max(times, default=None)
-
-
-def _guess(spec: ModelSpec, rows: VersionRows) -> ModelSpec:
-    """A spec for rows that came before their own was heard of: their columns tell the task."""
-    performance = rows.tables.get("performance")
-    if performance is None or not len(performance[0]):
-        return spec
-    task = task_of(performance[1].sums.shape[1])
-    return spec if task == spec.task else msgspec.structs.replace(spec, task=task)

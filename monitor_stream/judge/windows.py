@@ -121,7 +121,7 @@ class Windows:
         elif window.settled:
             return False
         window.sums.add(table, rows)
-        window.reference = reference
+        window.reference = window.reference or reference
         window.changed = True
         self._note_change(window)
         self._touch(window)

@@ -164,6 +164,65 @@ def test_an_inferred_spec_travels_with_the_delta_and_is_remembered() -> None:
     assert (document.task, document.inferred, document.digest) == ("regression", True, inferred.digest)
 
 
+def test_a_former_inferred_spec_does_not_come_back() -> None:
+    """What still expires under it carries it, and is not taken for news."""
+    first = ModelSpec(model="m", version="1", task="regression", window_seconds=60.0, inferred=True)
+    second = ModelSpec(model="m", version="1", task="binary", window_seconds=60.0, inferred=True)
+    fold, source = judge(), Source()
+    fold.apply(batch(source.delta({"1": part(second, traffic(T), learned=second)}, T)))
+    fold.apply(batch(source.delta({"1": part(first, outcomes={"expired": 1}, learned=first)}, T)))
+    assert results(fold).digest == second.digest
+
+
+def test_windows_are_published_under_the_spec_they_were_made_with() -> None:
+    """Moments are centred on that reference, and a longer horizon of theirs is still waited for."""
+
+    def spec(mean: float, horizon: float) -> ModelSpec:
+        reference = NumericReference(
+            n=9, missing=0.0, mean=mean, std=1.0, minimum=0.0, maximum=200.0, edges=[], shares=[1.0]
+        )
+        return ModelSpec(
+            model="m",
+            version="1",
+            task="binary",
+            window_seconds=300.0,
+            horizon_seconds=horizon,
+            features=[Feature(name="x", kind="numeric", reference=reference)],
+        )
+
+    old, new = spec(100.0, 7200.0), spec(50.0, 600.0)
+    rows: dict[TableName, list[Row]] = traffic(T) | {
+        "features": [(T, "x", [2.0, 0.0, 0.0, 0.0, 0.0, 4.0, 8.0])]
+    }
+    specs = Specs([old])
+    fold, source = Judge.restore({}, SEAT, specs, Limits()), Source()
+    fold.apply(batch(source.delta({"1": part(old, rows)}, T)))
+    specs.add(new)
+    fold.apply(batch(source.delta({"1": part(new, traffic(T + 300))}, T + 600.0, T + 3600.0)))
+    state = fold.changes().puts
+    assert [(w.settled, w.reference, [f.mean for f in w.features]) for w in published(fold)] == [
+        (False, old.digest, [102.0]),
+        (False, new.digest, []),
+    ]
+    heir = Judge.restore(state, SEAT, specs, Limits())
+    heir.apply(
+        batch(
+            source.delta({"1": part(old, {"delay": [(T, "", [1.0] + [0.0] * 14)]})}, T + 3600.0, T + 7500.0)
+        )
+    )
+    assert [(w.settled, w.labelled, [f.mean for f in w.features]) for w in published(heir)] == [
+        (True, 1, [102.0])
+    ]
+    heir.tick(0.0)
+    assert [(w.settled, w.reference) for w in published(heir)] == [(True, new.digest)]
+    assert not [name for name in fields_of(heir, state) if old.digest in name]
+
+
+def fields_of(fold: Judge, state: Mapping[str, bytes]) -> set[str]:
+    changes = fold.changes()
+    return (set(state) | set(changes.puts)) - set(changes.deletes)
+
+
 def test_rows_before_their_spec_are_not_lost() -> None:
     """A spec may reach OBSERVE a moment before JUDGE; the columns of the rows tell the task meanwhile."""
     tables: dict[TableName, list[Row]] = traffic(T) | {"performance": [(T, "", [1.0, 0.0, 0.0, 0.0])]}
