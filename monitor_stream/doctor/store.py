@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any, Final, cast
+from typing import Final
 
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
@@ -41,7 +41,7 @@ def check_store(settings: Settings) -> Iterator[Finding]:
 
 
 def _version(client: Redis, where: str) -> Finding:
-    told = cast("dict[str, Any]", client.info("server"))
+    told = client.info("server")
     if "valkey_version" in told:
         return ok("redis", f"Valkey {told['valkey_version']} at {where}")
     version = str(told["redis_version"])
@@ -58,7 +58,7 @@ def _version(client: Redis, where: str) -> Finding:
 
 def _durability(client: Redis) -> Finding:
     try:
-        client.execute_command("WAITAOF", 1, 0, 1000)
+        client.waitaof(1, 0, 1000)
     except ResponseError as error:
         return warn(
             "durability",
@@ -69,7 +69,7 @@ def _durability(client: Redis) -> Finding:
 
 
 def _memory(client: Redis) -> Finding:
-    told = cast("dict[str, Any]", client.info("memory"))
+    told = client.info("memory")
     policy = str(told.get("maxmemory_policy", "noeviction"))
     used, limit = int(told["used_memory"]), int(told.get("maxmemory", 0))
     found = f"{used / 2**20:,.0f} MiB used" + (f" of {limit / 2**20:,.0f}" if limit else ", no limit")
@@ -86,7 +86,7 @@ def _memory(client: Redis) -> Finding:
 
 def _clock(client: Redis) -> Finding:
     before = time.time()
-    seconds, micros = cast("tuple[int, int]", client.time())
+    seconds, micros = client.time()
     after = time.time()
     skew = seconds + micros / 1e6 - (before + after) / 2
     found = f"{abs(skew):.1f} s {'behind' if skew > 0 else 'ahead of'} the server of Redis"

@@ -28,6 +28,10 @@ from monitor_stream.topics.plan import Existing
 
 #: Kafka's word for "as many as the cluster gives by default".
 DEFAULT_REPLICATION: Final = -1
+#: What a broker may say of a topic that was made a moment ago.
+YOUNG: Final = frozenset(
+    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
+)
 
 
 class Cluster:
@@ -142,8 +146,15 @@ class Cluster:
         }
         if not asked:
             return {}
-        answers = self._admin.list_offsets(asked, request_timeout=self._timeout)
-        return {part: answer.result(self._timeout) for part, answer in answers.items()}
+        deadline = time.monotonic() + self._timeout
+        while True:
+            answers = self._admin.list_offsets(asked, request_timeout=self._timeout)
+            try:
+                return {part: answer.result(self._timeout) for part, answer in answers.items()}
+            except KafkaException as error:
+                if error.args[0].code() not in YOUNG or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
     def _finish(self, answers: Mapping[Any, Future[Any]]) -> None:
         for answer in answers.values():

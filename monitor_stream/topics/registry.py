@@ -104,6 +104,7 @@ def _records(settings: Settings, topic: str) -> Iterator[Message]:
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
         "enable.partition.eof": True,
+        "fetch.wait.max.ms": 100,
     }
     try:
         consumer = Consumer(confluent_config(settings) | options)

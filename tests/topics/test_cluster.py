@@ -1,3 +1,6 @@
+import time
+from collections.abc import Callable
+
 import pytest
 from confluent_kafka import Producer
 
@@ -17,9 +20,9 @@ def settings(kafka: KafkaServer, unique: str) -> Settings:
     return Settings(bootstrap=kafka.bootstrap, topic_prefix=unique, application=unique)
 
 
-def send(settings: Settings, topic: str, value: bytes) -> None:
+def send(settings: Settings, topic: str, value: bytes, key: str = "k") -> None:
     producer = Producer({"bootstrap.servers": settings.bootstrap})
-    producer.produce(topic, key="k", value=value)
+    producer.produce(topic, key=key, value=value)
     assert producer.flush(10) == 0
 
 
@@ -126,15 +129,36 @@ def test_an_unreadable_spec_hides_no_other(settings: Settings) -> None:
     assert "task" in registry.unreadable["k"]
 
 
+def test_an_unreadable_record_leaves_the_spec_before_in_force(settings: Settings) -> None:
+    """As in a worker: a mistake is reported, and does not take away what worked."""
+    topics.apply(settings)
+    spec = ModelSpec(model="m", task="binary")
+    publish_spec(settings, spec)
+    send(settings, settings.topic("models"), b"oops", key="m/0")
+    registry = read_specs(settings)
+    assert registry.specs == {"m/0": spec}
+    assert list(registry.unreadable) == ["m/0"]
+
+
 def test_specs_without_a_topic_are_a_sentence(settings: Settings) -> None:
     """Reading specs before the topics were made says what is wrong."""
     with pytest.raises(BrokerError, match=r"models: .*Unknown topic"):
         read_specs(settings)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "no-such-host.invalid:9092"])
-def test_an_absent_broker_is_one_sentence_soon(address: str) -> None:
+@pytest.mark.parametrize(
+    ("call", "address", "reason"),
+    [
+        (topics.check, "127.0.0.1:1", "refused"),
+        (topics.apply, "no-such-host.invalid:9092", "resolve"),
+        (read_specs, "127.0.0.1:1", "refused"),
+    ],
+)
+def test_an_absent_broker_is_one_sentence_soon(
+    call: Callable[[Settings], object], address: str, reason: str
+) -> None:
     """Within seconds, with the address tried and the reason."""
-    for call in (topics.check, read_specs):
-        with pytest.raises(BrokerError, match=rf"Kafka at {address}.*(refused|resolve)"):
-            call(Settings(bootstrap=address))
+    started = time.monotonic()
+    with pytest.raises(BrokerError, match=rf"Kafka at {address}.*{reason}"):
+        call(Settings(bootstrap=address))
+    assert time.monotonic() - started < 10
