@@ -1,8 +1,12 @@
 import subprocess
+import urllib.request
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from monitor_stream.errors import SettingsError
 from monitor_stream.metrics.catalogue import CATALOGUE
+from monitor_stream.metrics.endpoint import worker_endpoint
 from monitor_stream.metrics.registry import render, worker_registry
 from monitor_stream.stream.health import BATCH_BOUNDS, COMMIT_BOUNDS, WorkerStats
 from tests.commands import find_command
@@ -92,3 +96,19 @@ def test_promtool_and_openmetrics_find_nothing() -> None:
         )
         assert (check.returncode, check.stdout, check.stderr) == (0, b"", b"")
         assert list(parse_openmetrics(render(registry, "application/openmetrics-text; version=1.0.0")[0]))
+
+
+def test_a_worker_answers_on_its_own_port() -> None:
+    """The page is served until the block ends, the port is free again then, and a taken port is said plainly."""
+    stats = busy()
+    with worker_endpoint(stats.snapshot, "127.0.0.1", 0) as port:
+        stats.records_skipped = 5
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            assert b"\nmonitor_stream_records_skipped_total 5.0\n" in answer.read()
+        with (
+            pytest.raises(SettingsError, match=f"port {port}: Address already in use"),
+            worker_endpoint(stats.snapshot, "127.0.0.1", port),
+        ):
+            pass
+    with worker_endpoint(stats.snapshot, "127.0.0.1", port) as again:
+        assert again == port

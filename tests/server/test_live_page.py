@@ -113,7 +113,7 @@ async def test_the_chosen_model_is_shown(
     await expect(page.locator("#features tbody th").first).to_have_text("distance")
 
     await page.select_option("#metric", "auc")
-    await expect(page.locator("#quality-chart figcaption")).to_have_text("AUC")
+    await expect(page.locator("#quality-chart figcaption span").first).to_have_text("AUC")
     await page.locator("#period input:checked").focus()
     await page.keyboard.press("ArrowRight")
     await expect(page.locator("#traffic-chart rect.labelled")).to_have_count(90)

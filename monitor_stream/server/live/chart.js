@@ -41,7 +41,9 @@ export function drawLine(figure, { caption, points, baseline, limit, above, dete
     drawing.append(shape("circle", { class: point.settled ? "point" : "point open", cx, cy, r: radius }));
   }
   drawing.append(...labels);
-  end(figure, drawing, plane, caption, null, read);
+  const provisional = known.some((point) => !point.settled);
+  const legend = provisional ? element("span", { class: "legend" }, element("i", { class: "open" }), "labels may still come") : null;
+  end(figure, drawing, plane, caption, legend, read);
 }
 
 /** Draw stacked bars: `points` are {time, length, n, labelled}. */
@@ -101,7 +103,7 @@ function begin(plane, format, caption) {
     const y = plane.y(value);
     drawing.append(
       shape("line", { class: "grid", x1: MARGIN.left, x2: WIDTH - MARGIN.right, y1: y, y2: y }),
-      shape("text", { x: MARGIN.left - 6, y: y + 4, "text-anchor": "end" }, value >= 10_000 ? format(value) : value.toFixed(digits)),
+      shape("text", { x: MARGIN.left - 6, y: y + 4, "text-anchor": "end" }, value >= 1000 ? format(value) : value.toFixed(digits)),
     );
   }
   const range = plane.to - plane.from;

@@ -4,6 +4,7 @@ import { drawBars, drawLine } from "./chart.js";
 import { element, fillTable, setText } from "./dom.js";
 import { count, duration, moment, number, percent, rate, start, title } from "./format.js";
 
+const NOT_KEPT = "None, or kept no longer: only the newest windows and days have them.";
 const find = (id) => document.getElementById(id);
 
 /** What is shown, as the server sent it; `chosen` is the start of the window that was clicked, or null. */
@@ -95,11 +96,11 @@ export class Detail {
     if (!this.#version) return;
     const name = this.#metric;
     const points = this.#windows.map((window) => ({
-      time: Date.parse(window.start), length: Date.parse(window.end) - Date.parse(window.start), n: window.n, labelled: window.labelled,
+      time: Date.parse(window.start), length: lengthOf(window), n: window.n, labelled: window.labelled,
       value: window.metrics.values?.[name] ?? null, settled: window.settled,
     }));
     drawLine(find("quality-chart"), {
-      caption: name ? title(name) : "Performance", points,
+      caption: name ? title(name) : "Quality", points,
       baseline: this.#version.baseline[name] ?? null, limit: this.#version.baseline_limit[name] ?? null, above: !this.#higherIsBetter.has(name),
       detections: this.#detections(), format: number,
       read: (point) => `${start(point.time, point.length)}: ${number(point.value)}${point.settled ? "" : ", not settled"}`,
@@ -124,6 +125,8 @@ export class Detail {
   }
 
   #showWindowTable() {
+    const daily = this.#windows.length > 0 && lengthOf(this.#windows[0]) >= 86400e3;
+    setText(find("windows-title"), daily ? "Newest days" : "Newest windows");
     const shown = this.#window;
     const focused = document.activeElement?.dataset?.start;
     const rows = this.#windows.slice(-60).reverse().map((window) => ({
@@ -138,7 +141,7 @@ export class Detail {
   }
 
   #windowButton(window) {
-    const text = start(Date.parse(window.start), Date.parse(window.end) - Date.parse(window.start));
+    const text = start(Date.parse(window.start), lengthOf(window));
     const button = element("button", { type: "button", "data-start": window.start }, text);
     button.addEventListener("click", () => {
       this.#chosen = window.start;
@@ -155,7 +158,7 @@ export class Detail {
 
   #showParts() {
     const window = this.#window;
-    const when = window ? start(Date.parse(window.start), Date.parse(window.end) - Date.parse(window.start)) : "";
+    const when = window ? start(Date.parse(window.start), lengthOf(window)) : "";
     setText(find("segments-title"), window ? `Segments, ${when}` : "Segments");
     setText(find("features-title"), window ? `Features, ${when}` : "Features");
     const whole = window?.metrics.values?.[this.#metric];
@@ -167,16 +170,18 @@ export class Detail {
       segments.map((each) => ({
         cells: [`${each.segment} = ${each.value}`, count(each.n), count(each.metrics.scored ?? 0), number(each.metric),
           each.metric === undefined || whole === undefined ? "–" : `${each.metric > whole ? "+" : ""}${number(each.metric - whole)}`],
-      })));
+      })), NOT_KEPT);
     const share = (part, whole) => (whole ? percent(part / whole) : "–");
     fillTable(find("features"), [["Feature", ""], ["Values", "number"], ["Missing", "number"], ["Wrong type", "number"],
       ["Out of range", "number"], ["Unseen", "number"], ["Mean", "number"], ["Std", "number"]],
       (window?.features ?? []).map((each) => ({
         cells: [each.name, count(each.values), share(each.missing, each.values), share(each.wrong_type, each.values),
           share(each.out_of_range, each.values), share(each.unseen, each.values), number(each.mean), number(each.std)],
-      })));
+      })), NOT_KEPT);
   }
 }
+
+const lengthOf = (window) => Date.parse(window.end) - Date.parse(window.start);
 
 function describe(incident) {
   const open = incident.state === "open";

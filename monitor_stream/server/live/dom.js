@@ -29,13 +29,14 @@ export function setAttribute(node, name, value) {
   else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
-/** A table's head and body: `columns` are [title, class], `rows` arrays of cells, each text or a node. */
-export function fillTable(table, columns, rows) {
+/** A table's head and body: `columns` are [title, class], `rows` hold cells, each text or a node; `empty` is said without rows. */
+export function fillTable(table, columns, rows, empty = "None") {
   const cell = (tag, [, kind], content, extra = {}) =>
     element(tag, { class: kind || null, ...extra }, ...(Array.isArray(content) ? content : [content]));
   const head = element("tr", {}, ...columns.map((column) => cell("th", column, column[0], { scope: "col" })));
   const body = rows.map(({ cells, ...attributes }) =>
     element("tr", attributes, ...cells.map((content, i) =>
       i === 0 ? cell("th", columns[i], content, { scope: "row" }) : cell("td", columns[i], content))));
-  table.replaceChildren(element("thead", {}, head), element("tbody", {}, ...body));
+  const none = element("tr", {}, element("td", { class: "note", colspan: columns.length }, empty));
+  table.replaceChildren(element("thead", {}, head), element("tbody", {}, ...(body.length ? body : [none])));
 }
