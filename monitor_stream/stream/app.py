@@ -55,6 +55,6 @@ def _add_agent(app: App, name: FoldName, topics: list[str]) -> None:
 
     async def feed(stream: StreamT[Fetch]) -> None:
         async for fetch in stream:
-            await app.tenancies.apply(fetch)
+            await app.tenancies.apply(app.reader, fetch)
 
     app.agent(topic, name=name)(feed)

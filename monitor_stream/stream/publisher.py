@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -42,8 +41,6 @@ class Publisher:
             },
             logger=log,
         )
-        #: Topic → messages the broker has acknowledged.
-        self.delivered: Counter[str] = Counter()
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """Return once the broker has all of them, in order.
@@ -56,9 +53,7 @@ class Publisher:
         def delivered(error: KafkaError | None, message: Delivered) -> None:
             nonlocal waiting
             waiting -= 1
-            if error is None:
-                self.delivered[str(message.topic())] += 1
-            else:
+            if error is not None:
                 refused.append(f"{message.topic()}: {error.str()} ({len(message)} bytes)")
 
         for message in messages:

@@ -7,16 +7,15 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
-from monitor_stream.errors import StoreError, TopicsError
-from monitor_stream.events.fold import Batch, Fold, Seat, Topic
+from monitor_stream.errors import MonitorStreamError, StoreError, TopicsError
+from monitor_stream.events.fold import Batch, Fold, Message, Seat, Topic
 from monitor_stream.events.spec import Specs
 from monitor_stream.settings import Settings
 from monitor_stream.state.contract import Commit, FoldName, Holding, Store
 from monitor_stream.stream.health import WorkerStats
-from monitor_stream.stream.publisher import Publisher
 from monitor_stream.stream.tenancy import Fetch, Tenancy
 from monitor_stream.stream.topics import check_partitions
 
@@ -58,6 +57,14 @@ class Log(Protocol):
         ...
 
 
+class Outlet(Protocol):
+    """Where messages go."""
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Return once Kafka has all of them, in order; an error ends the worker."""
+        ...
+
+
 class Tenancies:
     """See the module's docstring. Runs in one event loop; `take` runs while nothing is being fetched."""
 
@@ -66,14 +73,14 @@ class Tenancies:
         settings: Settings,
         *,
         store: Store,
-        publisher: Publisher,
+        outlet: Outlet,
         folds: Mapping[FoldName, type[Fold]],
         specs: Specs,
         stats: WorkerStats,
     ) -> None:
         self._settings = settings
         self._store = store
-        self._publisher = publisher
+        self._outlet = outlet
         self._folds = folds
         self._specs = specs
         self._stats = stats
@@ -160,16 +167,7 @@ class Tenancies:
                 f"Topic {place[0]}, partition {place[1]}, ends at offset {end}, but {stored} records of it were read: "
                 "it was made anew, or lost data. Start clean from the log: monitor-stream rebuild."
             )
-        if stored < first:
-            self._stats.records_lost[place[0]] += first - stored
-            log.error(
-                "LOST RECORDS: topic %s, partition %d begins at offset %d, but only those below %d were read. "
-                "Retention removed %d records that were never counted.",
-                *place,
-                first,
-                stored,
-                first - stored,
-            )
+        self._note_lost(place, stored, first)
         return max(stored, first)
 
     def _restore(self, kafka: Log, holding: Holding) -> Tenancy:
@@ -204,15 +202,21 @@ class Tenancies:
             )
 
     async def release(self, kafka: Log, seconds: float) -> None:
-        """Commit and publish what is held, within so many seconds, and let go of it."""
+        """Commit and publish what is held, within so many seconds, and let go of it; never raises."""
         try:
             async with asyncio.timeout(seconds):
                 await self.commit(kafka)
                 await self.commit(kafka)  # forget what the first one published
         except TimeoutError:
             log.warning(
-                "Let go of partitions before they were committed; they are read again from the last commit."
+                "Let go of partitions before all was committed; it is read again from the last commit."
             )
+        except MonitorStreamError as error:
+            self.fail(error)
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of everything, uncommitted."""
         for key in list(self._held):
             self._drop(key)
 
@@ -257,32 +261,49 @@ class Tenancies:
         batch = Batch(topic=role, offsets=offsets, timestamps=timestamps, values=values, ended=ended)
         return Fetch(tenancy, batch, highwater)
 
-    async def apply(self, fetch: Fetch) -> None:
+    async def apply(self, kafka: Log, fetch: Fetch) -> None:
         """Feed a fold, once there is room. A fetch from before the last claim is dropped: it will be read again."""
         tenancy = fetch.tenancy
         while self._holds(tenancy) and self._uncommitted() > MAX_UNCOMMITTED_BYTES:
             self._room.clear()
             self._wake.set()
             await self._room.wait()
-        if not self._holds(tenancy):
+        if tenancy.gap(fetch.batch) > 1:  # one offset is the mark of a transaction
+            await self._note_gap(kafka, fetch)
+        if self._holds(tenancy):
+            self._feed(tenancy, fetch)
+        else:
             self._stats.records_stale += len(fetch.batch.offsets)
-            return
-        self._feed(tenancy, fetch)
         await asyncio.sleep(0)  # others want the loop too
+
+    async def _note_gap(self, kafka: Log, fetch: Fetch) -> None:
+        """Find out whether offsets are missing because retention overtook us."""
+        place = (self._settings.topic(fetch.batch.topic), fetch.tenancy.claim.partition)
+        following = fetch.tenancy.offsets[fetch.batch.topic]
+        bounds = await kafka.bounds([place])
+        self._note_lost(place, following, min(bounds[place][0], fetch.batch.offsets[0]))
+
+    def _note_lost(self, place: Place, following: int, first: int) -> None:
+        if first <= following:
+            return
+        self._stats.records_lost[place[0]] += first - following
+        log.error(
+            "LOST RECORDS: topic %s, partition %d, was read up to offset %d and now begins at %d. Retention removed "
+            "%d records that were never counted.",
+            *place,
+            following,
+            first,
+            first - following,
+        )
 
     def _feed(self, tenancy: Tenancy, fetch: Fetch) -> None:
         fold, partition = tenancy.claim.fold, tenancy.claim.partition
         began = time.perf_counter()
         try:
             taken, known = tenancy.apply(fetch.batch)
-        except Exception as error:
-            # Its memory may be half a batch ahead of its offsets: never commit it.
-            log.exception(
-                "The fold %s, partition %d, failed on offsets %s to %s of its %s.",
-                fold, partition, *_ends(fetch.batch.offsets), fetch.batch.topic,
-            )  # fmt: skip
-            self._drop((fold, partition))
-            self.fail(error)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the fold is spoilt
+            first, last = _ends(fetch.batch.offsets)
+            self._give_up(tenancy, error, f"failed on offsets {first} to {last} of its {fetch.batch.topic}")
             return
         topic = self._settings.topic(fetch.batch.topic)
         self._stats.batch_seconds[fold].add(time.perf_counter() - began)
@@ -290,6 +311,13 @@ class Tenancies:
         self._stats.records_skipped += known
         self._stats.heartbeats[fold] = time.time()
         self._stats.lag[topic, partition] = max(0, fetch.highwater - tenancy.offsets[fetch.batch.topic])
+
+    def _give_up(self, tenancy: Tenancy, error: Exception, what: str) -> None:
+        """End this worker: the fold's memory may be half a batch ahead of its offsets, and is never committed."""
+        key = (tenancy.claim.fold, tenancy.claim.partition)
+        log.error("The fold of %s %s.", _name([key]), what, exc_info=error)
+        self._drop(key)
+        self.fail(error)
 
     def fail(self, error: BaseException) -> None:
         """End this worker with an error."""
@@ -331,7 +359,11 @@ class Tenancies:
             if not self._holds(tenancy):
                 return {}
             offsets = tenancy.offsets.copy()
-            commit = tenancy.prepare(time.time())
+            try:
+                commit = tenancy.prepare(time.time())
+            except Exception as error:  # noqa: BLE001  # whatever it is, the fold is spoilt
+                self._give_up(tenancy, error, "could not tell its changes")
+                return {}
             if commit is not None and not await self._write(tenancy, commit):
                 return {}
             await self._publish(tenancy)
@@ -368,11 +400,10 @@ class Tenancies:
         messages = tenancy.unpublished
         self._stats.unpublished[tenancy.claim.fold] = len(messages)
         if messages:
-            await self._publisher.publish(messages)
+            await self._outlet.publish(messages)
             tenancy.published(len(messages))
             self._stats.unpublished[tenancy.claim.fold] = 0
-            self._stats.records_produced.clear()
-            self._stats.records_produced.update(self._publisher.delivered)
+            self._stats.records_produced.update(self._settings.topic(message.topic) for message in messages)
 
     def _lose(self, tenancy: Tenancy) -> None:
         key = (tenancy.claim.fold, tenancy.claim.partition)

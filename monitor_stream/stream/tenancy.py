@@ -54,6 +54,10 @@ class Tenancy:
         self._next: Commit | None = None
         self._covered = 0
 
+    def gap(self, batch: Batch) -> int:
+        """How many offsets lie between what was applied and this batch."""
+        return batch.offsets[0] - self.offsets[batch.topic] if batch.offsets else 0
+
     def apply(self, batch: Batch) -> tuple[int, int]:
         """Feed the fold what it has not seen. Returns how many records it took, and how many it had already.
 

@@ -203,6 +203,7 @@ class BatchConsumer(driver.Consumer):
         try:
             async with self._seeking:
                 self._at_end.clear()
+                self.app.tenancies.forget()
                 await self.app.tenancies.take(self, self.assignment())
         except MonitorStreamError as error:
             self.app.tenancies.fail(error)

@@ -91,7 +91,7 @@ async def work(
         publisher = Publisher(settings)
         stack.callback(publisher.close)
         tenancies = Tenancies(
-            settings, store=store, publisher=publisher, folds=folds or _folds(), specs=specs, stats=stats
+            settings, store=store, outlet=publisher, folds=folds or _folds(), specs=specs, stats=stats
         )
         app = make_app(settings, tenancies)
         _follow_rebalances(app, settings, stats)
@@ -165,7 +165,7 @@ async def _run(app: App, stopping: asyncio.Event, ready: Callable[[], None] | No
     finally:
         await app.tenancies.release(app.reader, STOP_SECONDS)
         await app.stop()
-        for task in tasks:
+        for task in {*tasks, app.tenancies.failed}:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 

@@ -1,0 +1,318 @@
+"""Every record once, whatever happens on the way."""
+
+import asyncio
+import logging
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from monitor_stream.errors import BrokerError, StoreError, TopicsError
+from monitor_stream.stream import tenancies
+from tests.stream.counting import Counted
+from tests.stream.world import SETTINGS, Worker, World
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tenancies, "RETRY_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(tenancies, "RECLAIM_SECONDS", 0.0)
+
+
+def numbers(start: int, stop: int) -> list[bytes]:
+    return [b"%d" % number for number in range(start, stop)]
+
+
+async def observed(world: World, partition: int = 0) -> Counted:
+    holding = await world.store.claim("observe", partition, "reader")
+    return msgspec.json.decode(holding.state["counted"], type=Counted)
+
+
+async def judged(world: World) -> list[int]:
+    """Newest number, records, gaps of source 0."""
+    holding = await world.store.claim("judge", 0, "reader")
+    totals: list[int] = msgspec.json.decode(holding.state["0"])
+    return totals
+
+
+async def test_work_goes_through_both_folds() -> None:
+    """Records are observed, told by messages, judged, and Kafka is told the offsets."""
+    world = World()
+    world.produce("predictions", numbers(0, 250))
+    world.produce("labels", numbers(0, 120))
+    worker = Worker(world)
+    await worker.take()
+    await worker.finish()
+    counted = await observed(world)
+    assert counted.records == {"predictions": 250, "labels": 120}
+    assert counted.ended == ["predictions", "labels"]
+    assert (await judged(world))[1:] == [370, 0]
+    assert world.advised == {
+        world.place("predictions"): 250,
+        world.place("labels"): 120,
+        world.place("deltas"): 1,
+    }
+
+
+async def test_an_heir_goes_on_where_the_last_commit_stood() -> None:
+    """What was applied after the last commit is read again; what was before is not."""
+    world = World()
+    world.produce("predictions", numbers(0, 100))
+    dead = Worker(world)
+    await dead.take()
+    await dead.read(world.place("predictions"), 40)
+    await dead.commit()
+    await dead.read(world.place("predictions"), 40)
+    heir = Worker(world)
+    await heir.take()
+    assert heir.positions[world.place("predictions")] == 40
+    await heir.finish()
+    assert (await observed(world)).sums == {"predictions": sum(range(100))}
+
+
+async def test_an_heir_publishes_what_was_left() -> None:
+    """A worker that dies between commit and publish leaves its messages to its heir."""
+    world = World()
+    world.produce("labels", numbers(0, 10))
+    dead = Worker(world)
+    await dead.take()
+    await dead.read(world.place("labels"), 10)
+    dead.publishes = 0
+    with pytest.raises(BrokerError):
+        await dead.commit()
+    heir = Worker(world)
+    await heir.take()
+    await heir.finish()
+    assert await judged(world) == [1, 10, 0]
+
+
+async def test_a_lost_claim_is_dropped_and_taken_again() -> None:
+    """A refused commit drops what is held; the partition is taken again, and nothing counts twice."""
+    world = World()
+    world.produce("predictions", numbers(0, 30))
+    worker, thief = Worker(world), Worker(world)
+    await worker.take()
+    await worker.read(world.place("predictions"), 30)
+    await thief.take()
+    await worker.commit()
+    assert worker.stats.commits_refused == 1
+    assert worker.tenancies.places().keys() == {world.place("deltas")}
+    lost = worker.tenancies.lost()
+    assert lost == [world.place("predictions"), world.place("labels")]
+    await worker.tenancies.take(worker, lost)
+    await worker.finish()
+    assert (await observed(world)).records == {"predictions": 30}
+
+
+async def test_a_fetch_from_before_a_claim_is_dropped() -> None:
+    """Records that were fetched under an earlier claim are not applied, for they are read again."""
+    world = World()
+    world.produce("labels", numbers(0, 10))
+    worker = Worker(world)
+    await worker.take()
+    old = worker.tenancies.stamp(world.place("labels"), [0], [0.0], [b"0"], ended=False, highwater=10)
+    assert old is not None
+    await worker.take()
+    await worker.tenancies.apply(worker, old)
+    assert worker.stats.records_stale == 1
+    assert worker.tenancies.places()[world.place("labels")] == 0
+
+
+async def test_records_below_the_next_offset_are_skipped() -> None:
+    """A fetch may begin before the wanted offset; what was applied is not applied again."""
+    world = World()
+    world.produce("labels", numbers(0, 10))
+    worker = Worker(world)
+    await worker.take()
+    await worker.read(world.place("labels"), 6)
+    worker.positions[world.place("labels")] = 2
+    await worker.finish()
+    assert worker.stats.records_skipped == 4
+    assert (await observed(world)).sums == {"labels": 45}
+
+
+@pytest.mark.parametrize("failure", ["before", "after"])
+async def test_an_ambiguous_commit_is_sent_again(failure: str) -> None:
+    """Whether or not the store wrote before its answer was lost, the commit counts once."""
+    world = World()
+    world.produce("labels", numbers(0, 10))
+    worker = Worker(world)
+    await worker.take()
+    await worker.read(world.place("labels"), 10)
+    world.store.failures.extend([failure] * 3)
+    await worker.finish()
+    assert worker.stats.commit_failures == 3
+    assert not worker.tenancies.waiting
+    assert (await observed(world)).records == {"labels": 10}
+    assert await judged(world) == [1, 10, 0]
+
+
+async def test_reading_waits_while_the_store_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is applied and not committed is bounded: the agent waits, and goes on once the store is back."""
+    monkeypatch.setattr(tenancies, "MAX_UNCOMMITTED_BYTES", 20)
+    world = World()
+    world.produce("labels", [b"7"] * 100)
+    worker = Worker(world)
+    await worker.take()
+    for _ in range(3):
+        await worker.read(world.place("labels"), 7)
+    stuck = asyncio.create_task(worker.read(world.place("labels"), 7))
+    done, _ = await asyncio.wait([stuck], timeout=0.05)
+    assert not done
+    await worker.commit()
+    await asyncio.wait_for(stuck, 1.0)
+
+
+async def test_records_that_retention_removed_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """A topic that now begins behind the stored offset is read on, and the loss is counted and said."""
+    world = World()
+    world.produce("labels", numbers(0, 50))
+    worker = Worker(world)
+    await worker.take()
+    await worker.read(world.place("labels"), 10)
+    await worker.commit()
+    world.first[world.place("labels")] = 25
+    heir = Worker(world)
+    with caplog.at_level(logging.ERROR):
+        await heir.take()
+    assert heir.stats.records_lost == {SETTINGS.topic("labels"): 15}
+    assert "LOST RECORDS" in caplog.text
+    await heir.finish()
+    assert (await observed(world)).records == {"labels": 35}
+
+
+async def test_records_that_retention_removed_under_way_are_counted() -> None:
+    """Retention may overtake a reader that is far behind: the gap is noticed when the next records come."""
+    world = World()
+    world.produce("labels", numbers(0, 50))
+    worker = Worker(world)
+    await worker.take()
+    await worker.read(world.place("labels"), 10)
+    world.first[world.place("labels")] = 30
+    await worker.finish()
+    assert worker.stats.records_lost == {SETTINGS.topic("labels"): 20}
+
+
+async def test_a_topic_made_anew_is_refused() -> None:
+    """A topic that ends before what was read of it is not the topic it was."""
+    world = World()
+    world.produce("labels", numbers(0, 50))
+    worker = Worker(world)
+    await worker.take()
+    await worker.finish()
+    del world.topics[world.place("labels")][5:]
+    with pytest.raises(TopicsError, match="made anew"):
+        await Worker(world).take()
+
+
+async def test_an_assignment_must_be_symmetric() -> None:
+    """Predictions and labels of a partition belong to one worker, or nothing is joined."""
+    world = World(partitions=2)
+    places = [place for place in world.places() if place != world.place("labels", 1)]
+    worker = Worker(world)
+    with pytest.raises(TopicsError, match="must be the same"):
+        await worker.tenancies.take(worker, places)
+
+
+async def test_a_store_that_is_away_for_a_moment_delays_a_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim is tried again until its time is up."""
+    world = World()
+    world.store.claim_failures = 2
+    worker = Worker(world)
+    await worker.take()
+    assert worker.stats.claim_failures == 2
+    monkeypatch.setattr(tenancies, "RECLAIM_SECONDS", 0.3)
+    world.store.claim_failures = 1_000
+    with pytest.raises(StoreError, match="within 1 s, last because: The store is away"):
+        await worker.take()
+
+
+async def test_a_fold_that_fails_ends_the_worker_before_it_commits() -> None:
+    """A record that crashes the fold ends the worker; what it left half done is never written."""
+    world = World()
+    world.produce("labels", [*numbers(0, 10), b"poison"])
+    worker = Worker(world)
+    await worker.take()
+    await worker.read(world.place("labels"), 5)
+    await worker.commit()
+    await worker.read(world.place("labels"), 10)
+    with pytest.raises(ValueError, match="poison"):
+        worker.tenancies.failed.result()
+    await worker.tenancies.release(worker, 1.0)
+    holding = await world.store.claim("observe", 0, "reader")
+    assert holding.offsets["labels"] == 5
+
+
+async def test_a_clean_end_leaves_nothing_to_do() -> None:
+    """After a release all is committed, published and forgotten: the heir reads and publishes nothing again."""
+    world = World()
+    world.produce("labels", numbers(0, 10))
+    worker = Worker(world)
+    await worker.take()
+    await worker.read(world.place("labels"), 10)
+    await worker.tenancies.release(worker, 1.0)
+    assert not worker.tenancies.places()
+    assert not worker.stats.lag
+    holding = await world.store.claim("observe", 0, "reader")
+    assert (holding.offsets["labels"], list(holding.outbox)) == (10, [])
+    assert len(world.topics[world.place("deltas")]) == 1
+
+
+Step = tuple[str, int, int]
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["predictions", "labels", "deltas", "commit", "take", "die", "before", "after", "cut", "produce"]
+        ),
+        st.integers(0, 2),
+        st.integers(1, 9),
+    ),
+    max_size=60,
+)
+
+
+@given(STEPS)
+@example([("predictions", 0, 9), ("commit", 0, 1), ("take", 1, 1), ("predictions", 1, 5), ("commit", 0, 1)])
+@settings(max_examples=300, deadline=None)
+def test_any_crash_any_interleaving_counts_once(steps: list[Step]) -> None:
+    """Three workers that steal, stall, lose answers and die in any order leave what one undisturbed run leaves."""
+    asyncio.run(_disturbed(steps))
+
+
+async def _disturbed(steps: list[Step]) -> None:
+    world = World()
+    produced = 0
+    workers = [Worker(world) for _ in range(3)]
+    for worker in workers:
+        await worker.take()
+    for what, who, count in [("produce", 0, 9), *steps, ("produce", 0, 3)]:
+        worker = workers[who]
+        match what:
+            case "produce":
+                world.produce("predictions", numbers(produced, produced + count))
+                world.produce("labels", numbers(produced, produced + count))
+                produced += count
+            case "predictions" | "labels" | "deltas":
+                await worker.read(world.place(what), count)
+            case "before" | "after":
+                world.store.failures.append(what)
+            case "take":
+                await worker.take()
+            case "die":
+                workers[who] = Worker(world)
+                await workers[who].take()
+            case "cut" | "commit":
+                worker.publishes = count - 1 if what == "cut" else None
+                try:
+                    await worker.commit()
+                except BrokerError:  # died while publishing
+                    workers[who] = Worker(world)
+    last = Worker(world)
+    await last.take()
+    await last.finish()
+    counted = await observed(world)
+    total = produced * (produced - 1) // 2
+    assert counted.records == {"predictions": produced, "labels": produced}
+    assert counted.sums == {"predictions": total, "labels": total}
+    assert (await judged(world))[1:] == [2 * produced, 0]

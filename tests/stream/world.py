@@ -1,0 +1,144 @@
+"""Kafka and the crashes of a day in memory: topics as lists, readers with positions, and a store that fails on order."""
+
+from collections import defaultdict, deque
+from collections.abc import Collection, Mapping, Sequence
+
+from monitor_stream.errors import BrokerError, StoreError
+from monitor_stream.events.fold import Message, Topic
+from monitor_stream.events.spec import Specs
+from monitor_stream.settings import Settings
+from monitor_stream.state.contract import Claim, Commit, FoldName, Holding
+from monitor_stream.state.memory import MemoryStore
+from monitor_stream.stream.health import WorkerStats
+from monitor_stream.stream.tenancies import INPUTS, Place, Tenancies
+from tests.stream.counting import CountingJudge, CountingObserve
+
+SETTINGS = Settings(application="test", restore_timeout_seconds=1.0)
+
+
+class World:
+    """The topics, with one partition each, or as many as said."""
+
+    def __init__(self, partitions: int = 1) -> None:
+        self.partitions = partitions
+        self.store = FailingStore()
+        self.topics: defaultdict[Place, list[bytes]] = defaultdict(list)
+        self.first: defaultdict[Place, int] = defaultdict(int)
+        self.advised: dict[Place, int] = {}
+
+    def place(self, role: Topic, partition: int = 0) -> Place:
+        return SETTINGS.topic(role), partition
+
+    def produce(self, role: Topic, values: Sequence[bytes], partition: int = 0) -> None:
+        self.topics[self.place(role, partition)].extend(values)
+
+    def places(self) -> list[Place]:
+        return [
+            self.place(role, partition)
+            for roles in INPUTS.values()
+            for role in roles
+            for partition in range(self.partitions)
+        ]
+
+
+class FailingStore(MemoryStore):
+    """Fails the next commits as told: before the write, or after it, when nobody can know."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures: deque[str] = deque()
+        self.claim_failures = 0
+
+    async def claim(self, fold: FoldName, partition: int, owner: str) -> Holding:
+        if self.claim_failures:
+            self.claim_failures -= 1
+            raise StoreError("The store is away.")
+        return await super().claim(fold, partition, owner)
+
+    async def commit(self, claim: Claim, commit: Commit) -> bool:
+        failure = self.failures.popleft() if self.failures else ""
+        if failure == "before":
+            raise StoreError("The store is away.")
+        written = await super().commit(claim, commit)
+        if failure == "after":
+            raise StoreError("The answer was lost.")
+        return written
+
+
+class Worker:
+    """One worker on the world: its tenancies, and where it reads."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.stats = WorkerStats()
+        self.positions: dict[Place, int] = {}
+        self.publishes: int | None = None  # how many messages more, before it crashes
+        self.tenancies = Tenancies(
+            SETTINGS,
+            store=world.store,
+            outlet=self,
+            folds={"observe": CountingObserve, "judge": CountingJudge},
+            specs=Specs(),
+            stats=self.stats,
+        )
+
+    # The log
+
+    def partitions(self, topic: str) -> int:
+        return self.world.partitions
+
+    async def bounds(self, places: Collection[Place]) -> Mapping[Place, tuple[int, int]]:
+        return {place: (self.world.first[place], len(self.world.topics[place])) for place in places}
+
+    async def seek_all(self, offsets: Mapping[Place, int]) -> None:
+        self.positions.update(offsets)
+
+    async def advise(self, offsets: Mapping[Place, int]) -> None:
+        self.world.advised.update(offsets)
+
+    # The outlet
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if self.publishes is not None:
+                if not self.publishes:
+                    raise BrokerError("crashed while publishing")
+                self.publishes -= 1
+            self.world.produce(message.topic, [message.value], 0)
+
+    # What it does
+
+    async def take(self) -> None:
+        await self.tenancies.take(self, self.world.places())
+
+    async def read(self, place: Place, count: int) -> int:
+        """Fetch and apply so many records; returns how many there were."""
+        start = max(self.positions.get(place, 0), self.world.first[place])
+        values = self.world.topics[place][start : start + count]
+        if not values:
+            return 0
+        offsets = list(range(start, start + len(values)))
+        end = len(self.world.topics[place])
+        self.positions[place] = start + len(values)
+        fetch = self.tenancies.stamp(
+            place,
+            offsets,
+            [float(offset) for offset in offsets],
+            list(values),
+            ended=self.positions[place] == end,
+            highwater=end,
+        )
+        if fetch is not None:
+            await self.tenancies.apply(self, fetch)
+        return len(values)
+
+    async def commit(self) -> None:
+        await self.tenancies.commit(self)
+
+    async def finish(self) -> None:
+        """Read and commit until nothing is left."""
+        idle = 0
+        while idle < 2:  # the first commit may publish what is then to be read
+            read = [await self.read(place, 1_000) for place in self.world.places()]
+            await self.commit()
+            idle = 0 if any(read) else idle + 1
