@@ -22,7 +22,7 @@ from monitor_stream.demo.watch import Watch
 from monitor_stream.events.results import Incident, Metrics, VersionResults
 
 #: Between two lines where the output is no terminal.
-_LINE_SECONDS: Final = 5.0
+_LINE_SECONDS: Final = 2.0
 _RATE_SECONDS: Final = 5.0
 _SHOWN: Final = 5
 

@@ -18,8 +18,13 @@ def arrow_table(frame: Any) -> Any:
     if type(frame).__module__.partition(".")[0] == "pandas":
         return pa.Table.from_pandas(frame, preserve_index=False)
     try:
-        return pa.table(frame)
+        table = pa.table(frame)
     except (TypeError, ValueError, pa.ArrowException) as error:
         raise InputError(
             f"A {type(frame).__name__} is no table: give a pyarrow table, a pandas or a polars frame"
         ) from error
+    # Polars' strings are views, which many of Arrow's functions do not take yet.
+    for position, field in enumerate(table.schema):
+        if pa.types.is_string_view(field.type):
+            table = table.set_column(position, field.name, table[position].cast(pa.string()))
+    return table

@@ -31,7 +31,7 @@ def kind_of(column: Any) -> Kind | None:
         return "categorical" if pc.count_distinct(column).as_py() <= FEW_VALUES else "numeric"
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return "numeric"
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return None if _names_rows(column) else "categorical"
     return None
 

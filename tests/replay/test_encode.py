@@ -86,5 +86,5 @@ def test_dates_are_midnights() -> None:
 
 def test_what_is_no_time_is_refused_by_name() -> None:
     """The sentence names the column."""
-    with pytest.raises(InputError, match="The column at .* cannot be read as times"):
+    with pytest.raises(InputError, match=r"The column at .* cannot be read as times"):
         seconds(pa.array(["yesterday"]), "at")

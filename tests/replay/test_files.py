@@ -68,7 +68,7 @@ def test_logged_events_keep_their_order_and_find_their_topic(tmp_path: Path) -> 
     path = tmp_path / "events.ndjson"
     path.write_bytes(b"".join(lines))
     assert holds_events(path)
-    found = {topic: events for topic, events in logged_events(path)}
+    found = dict(logged_events(path))
     assert found["predictions"].times.tolist() == [10.5, 20.0, 20.0]
     assert found["predictions"].values.to_pylist() == [lines[0], lines[3], lines[4]]
     assert found["labels"].times.tolist() == [20.0]

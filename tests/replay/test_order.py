@@ -27,7 +27,9 @@ def test_events_come_back_sorted_and_whole(parts: list[list[int]], block: int) -
             blocks = list(found.blocks())
     finally:
         order.BLOCK = before
-    rows = [(at, f"{number}-{row}".encode()) for number, part in enumerate(parts) for row, at in enumerate(part)]
+    rows = [
+        (at, f"{number}-{row}".encode()) for number, part in enumerate(parts) for row, at in enumerate(part)
+    ]
     expected = sorted(rows, key=lambda row: row[0])
     assert [at for part in blocks for at in part.times.tolist()] == [at for at, _ in expected]
     assert [value for part in blocks for value in part.values.to_pylist()] == [value for _, value in expected]
