@@ -96,7 +96,7 @@ class Totals:
     def document(self, spec: ModelSpec) -> VersionTotals:
         """As counters and histograms."""
         scale = spec.error_scale.mean if spec.error_scale else 1.0
-        errors = self._histogram("errors", tuple(bound * scale for bound in ERROR_BOUNDS))
+        errors = self._histogram("errors", ERROR_BOUNDS, scale)
         quality = self._sums.tables.get("quality")
         return VersionTotals(
             predictions=self._by_value("traffic", 0, spec),
@@ -130,7 +130,9 @@ class Totals:
             else {feature: dict(zip(names, map(int, row.tolist()), strict=True)) for feature, row in block}
         )
 
-    def _histogram(self, table: TableName, bounds: tuple[float, ...]) -> Histogram:
+    def _histogram(self, table: TableName, bounds: tuple[float, ...], scale: float = 1.0) -> Histogram:
+        """The rows of a table; `scale` is the unit that its bounds and its sum are multiples of."""
         row = self._sums.row(table)
         counts = [0] * (len(bounds) + 1) if row is None else [int(count) for count in row[:-1]]
-        return Histogram(bounds=list(bounds), counts=counts, sum=0.0 if row is None else float(row[-1]))
+        total = 0.0 if row is None else float(row[-1]) * scale
+        return Histogram(bounds=[bound * scale for bound in bounds], counts=counts, sum=total)

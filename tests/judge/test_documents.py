@@ -68,7 +68,7 @@ def test_only_models_that_changed_are_written() -> None:
 def test_a_document_tells_what_the_spec_says() -> None:
     """Owner, baseline, its limits, and histograms of errors in the unit of the target."""
     fold, source = judge(SPEC), Source()
-    errors: list[Row] = [(T, "", [1.0, *[0.0] * 9, 2.0, 500.0])]
+    errors: list[Row] = [(T, "", [1.0, *[0.0] * 9, 2.0, 25.0])]  # the sum too is in multiples of 20
     told = part(SPEC, {"errors": errors}, pending=7, outcomes={"expired": 3})
     fold.apply(batch(source.delta({"1": told}, T + 60.0, outcomes={"orphan": 2})))
     found = document(fold)
