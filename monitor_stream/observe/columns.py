@@ -24,9 +24,10 @@ def concatenate(arrays: Sequence[Array], kind: npt.DTypeLike) -> Array:
         return np.empty(0, kind)
     if len(arrays) == 1:
         return arrays[0]
-    width = max(array.shape[1:] for array in arrays)
-    if width:
-        arrays = [np.pad(a, ((0, 0), (0, width[0] - a.shape[1])), constant_values=np.nan) for a in arrays]
+    widths = {array.shape[1:] for array in arrays}
+    if len(widths) > 1:
+        width = max(widths)[0]
+        arrays = [np.pad(a, ((0, 0), (0, width - a.shape[1])), constant_values=np.nan) for a in arrays]
     return np.concatenate(arrays)
 
 

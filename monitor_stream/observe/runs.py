@@ -93,10 +93,10 @@ class Matches:
         """Some of the pairs, by mask or index."""
         return Matches(self._runs, self.entry[chosen], self._row[chosen], self._run[chosen])
 
-    def parts(self) -> Iterator[tuple[Run, Array, Array | slice]]:
+    def parts(self) -> Iterator[tuple[Run, Array, Array]]:
         """Each run that is met: the rows met, and the pairs they belong to."""
         if len(self._runs) == 1:
-            yield self._runs[0], self._row, slice(None)
+            yield self._runs[0], self._row, np.arange(len(self))
             return
         for number, run in enumerate(self._runs):
             here = np.flatnonzero(self._run == number)
@@ -106,18 +106,12 @@ class Matches:
     def column(self, name: str) -> Array:
         """A column of the rows, one value a pair."""
         parts = list(self.parts())
+        values = concatenate([run.columns[name][rows] for run, rows, _ in parts], np.float64)
         if len(parts) == 1:
-            return parts[0][0].columns[name][parts[0][1]]
-        width = max((run.columns[name].shape[1:] for run, _, _ in parts), default=())
-        sample = parts[0][0].columns[name].dtype if parts else np.dtype(np.float64)
-        values = np.full((len(self), *width), np.nan, sample) if width else np.empty(len(self), sample)
-        for run, rows, here in parts:
-            column = run.columns[name]
-            if width:
-                values[here, : column.shape[1]] = column[rows]
-            else:
-                values[here] = column[rows]
-        return values
+            return values
+        ordered = np.empty_like(values)
+        ordered[concatenate([here for _, _, here in parts], np.int64)] = values
+        return ordered
 
 
 class Buffer:

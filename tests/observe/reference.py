@@ -1,0 +1,298 @@
+"""What OBSERVE should say of two topics, computed from each topic as a whole: no batches, no clock, no arrays.
+
+It states the rules of docs/design/folds.md directly: positions, firsts, pairs. It shares no code with the fold.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter, defaultdict
+from typing import Any
+
+from monitor_stream.events.spec import CategoricalReference, ModelSpec, NumericReference, Specs
+from monitor_stream.events.tables import DELAY_BOUNDS, ERROR_BOUNDS, LATENCY_BOUNDS, PERFORMANCE
+
+#: The id of the label that ends a topic: it is still remembered when the rest is given up.
+LAST = "last"
+
+Key = tuple[str, str, str, int, str]  # model, version, table, window, group
+
+
+class Expected:
+    """Totals over both topics, once all that waits has been given up."""
+
+    def __init__(self) -> None:
+        self.tables: dict[Key, list[float]] = {}
+        self.outcomes: Counter[tuple[str, str, str]] = Counter()  # model, version ("" for none), outcome
+        self.errors: list[tuple[str, str, float, float]] = []
+        self.bad: Counter[str] = Counter()
+
+    def add(self, key: Key, sums: list[float]) -> None:
+        before = self.tables.setdefault(key, [0.0] * len(sums))
+        self.tables[key] = [a + b for a, b in zip(before, sums, strict=True)]
+
+
+def expected(
+    predictions: list[dict[str, Any] | None], labels: list[dict[str, Any] | None], specs: Specs
+) -> Expected:
+    """From the events of each topic in order; ``None`` is a record that cannot be read."""
+    out = Expected()
+    all_labels = _positions([e for e in labels if e is not None], specs)
+    all_predictions = _positions([e for e in predictions if e is not None], specs)
+    firsts: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for label in all_labels:
+        known = firsts[label["model"], label["prediction_id"]]
+        if any(label["c"] <= first["c"] + _terms(label, specs).duplicate_window_seconds for first in known):
+            out.outcomes[label["model"], "", "duplicate"] += 1
+        else:
+            label["joined"] = False
+            known.append(label)
+    seen: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for event in all_predictions:
+        spec = specs.find(event["model"], event["version"])
+        assert spec is not None
+        _one_prediction(out, event, spec, seen, firsts, _terms(event, specs).duplicate_window_seconds)
+    for (model, name), some in firsts.items():
+        if name == LAST:
+            continue
+        out.outcomes[model, "", "orphan"] += sum(not label["joined"] for label in some)
+    return out
+
+
+def _terms(event: dict[str, Any], specs: Specs) -> ModelSpec:
+    found = specs.find(event["model"], "")
+    assert found is not None
+    return found
+
+
+def _positions(events: list[dict[str, Any]], specs: Specs) -> list[dict[str, Any]]:
+    newest: dict[str, float] = {}
+    placed = []
+    for event in events:
+        time, model = event["timestamp"], event["model"]
+        disorder = _terms(event, specs).allowed_disorder_seconds
+        position = max(time, newest.get(model, -math.inf) - disorder)
+        newest[model] = max(newest.get(model, -math.inf), time)
+        placed.append({"version": "0"} | event | {"c": position})
+    return placed
+
+
+def _one_prediction(
+    out: Expected,
+    event: dict[str, Any],
+    spec: ModelSpec,
+    seen: dict[tuple[str, str, str], list[float]],
+    firsts: dict[tuple[str, str], list[dict[str, Any]]],
+    window: float,
+) -> None:
+    model, version, name = event["model"], event["version"], event.get("prediction_id")
+    time, position = event["timestamp"], event["c"]
+    start = _start(time, spec)
+
+    def check(what: str, window: int = start) -> None:
+        out.add((model, version, "quality", window, what), [1.0])
+
+    if position - time > spec.horizon_seconds:
+        check("late", _start(position, spec))
+        return
+    failed = event.get("error") is not None
+    if name is not None and not failed:
+        known = seen[model, version, name]
+        if any(position <= first + window for first in known):
+            check("duplicate")
+            return
+        known.append(position)
+    groups = [""] + [f"{s}={_text((event.get('segments') or {}).get(s))}" for s in spec.segments]
+    for group in groups:
+        out.add((model, version, "traffic", start, group), [1.0, float(failed)])
+    if event.get("latency_seconds") is not None:
+        out.add((model, version, "latency", start, ""), _histogram(LATENCY_BOUNDS, event["latency_seconds"]))
+    _features(out, event, spec, start, check)
+    if name is None:
+        check("without_id")
+    if "extra" in event:
+        check("unknown_field")
+    if failed:
+        return
+    answer, score, state = _answer(event, spec)
+    row = [1.0, float(state == "missing"), float(state == "unfit"), 0.0, 0.0, 0.0, 0.0]
+    if spec.task == "regression" and state == "fit":
+        centred = answer - (spec.prediction.mean if isinstance(spec.prediction, NumericReference) else 0.0)
+        row[5:] = [centred, centred**2]
+    out.add((model, version, "features", start, "__prediction__"), row)
+    if spec.task == "binary":
+        row = [1.0, float(score is None), 0.0, 0.0, 0.0, score or 0.0, (score or 0.0) ** 2]
+        out.add((model, version, "features", start, "__score__"), row)
+    if state == "missing":
+        check("without_prediction")
+    if state == "unfit":
+        check("unfit_prediction")
+    if name is None:
+        return
+    for label in firsts[model, name]:
+        if label["c"] <= time + spec.horizon_seconds and position <= label["c"] + window:
+            label["joined"] = True
+            out.outcomes[model, version, "joined"] += 1
+            _pair(out, event, spec, label, answer if state == "fit" else None, score, groups, check)
+            return
+    out.outcomes[model, version, "expired"] += 1
+
+
+def _features(out: Expected, event: dict[str, Any], spec: ModelSpec, start: int, check: Any) -> None:
+    given = event.get("features")
+    if given is None:
+        if event.get("error") is None and spec.features:
+            check("absent_feature")
+        return
+    model, version = event["model"], event["version"]
+    if set(given) - {feature.name for feature in spec.features}:
+        check("unknown_feature")
+    if {feature.name for feature in spec.features} - set(given) and event.get("error") is None:
+        check("absent_feature")
+    for feature in spec.features:
+        value = given.get(feature.name)
+        row = [1.0, float(value is None), 0.0, 0.0, 0.0, 0.0, 0.0]
+        if value is not None and feature.kind == "categorical":
+            if isinstance(value, list):
+                row[2] = 1.0
+            elif isinstance(feature.reference, CategoricalReference):
+                row[4] = float(_text(value) not in feature.reference.shares)
+        elif value is not None:
+            wrong = isinstance(value, bool) if feature.kind == "numeric" else value not in (0.0, 1.0)
+            if isinstance(value, str | list) or wrong:
+                row[2] = 1.0
+            else:
+                centred = value - (
+                    feature.reference.mean if isinstance(feature.reference, NumericReference) else 0.0
+                )
+                row[3] = float(
+                    (feature.minimum is not None and value < feature.minimum)
+                    or (feature.maximum is not None and value > feature.maximum)
+                )
+                row[5:] = [centred, centred**2]
+        out.add((model, version, "features", start, feature.name), row)
+
+
+def _answer(event: dict[str, Any], spec: ModelSpec) -> tuple[Any, float | None, str]:
+    value, score = event.get("prediction"), event.get("score")
+    if score is None and spec.task == "binary":
+        score = (event.get("scores") or {}).get(spec.positive)
+    if spec.task == "regression":
+        if value is None:
+            return None, score, "missing"
+        fits = isinstance(value, float | int) and not isinstance(value, bool)
+        return value, score, "fit" if fits else "unfit"
+    if spec.task == "binary":
+        if value is None:
+            return (None, score, "missing") if score is None else (score >= spec.threshold, score, "fit")
+        truth = _boolean(value)
+        return truth, score, "unfit" if truth is None else "fit"
+    if value is None:
+        scores = event.get("scores")
+        return (max(scores, key=scores.__getitem__), None, "fit") if scores else (None, None, "missing")
+    return _text(value), None, "fit"
+
+
+def _pair(
+    out: Expected,
+    event: dict[str, Any],
+    spec: ModelSpec,
+    label: dict[str, Any],
+    answer: Any,
+    score: float | None,
+    groups: list[str],
+    check: Any,
+) -> None:
+    model, version = event["model"], event["version"]
+    start = _start(event["timestamp"], spec)
+    truth = label["label"]
+    if spec.task == "regression":
+        truth = truth if isinstance(truth, float | int) and not isinstance(truth, bool) else None
+    else:
+        truth = _boolean(truth) if spec.task == "binary" else _text(truth)
+    row = [1.0, 0.0, float(truth is None), 0.0, 0.0, 0.0, 0.0]
+    if spec.task == "regression" and truth is not None:
+        centred = truth - (spec.label.mean if isinstance(spec.label, NumericReference) else 0.0)
+        row[5:] = [centred, centred**2]
+    out.add((model, version, "features", start, "__target__"), row)
+    if truth is None:
+        check("unfit_label")
+        return
+    if answer is None:
+        return
+    error, sums = _score(out, (model, version, start), spec, event, answer, truth, score)
+    assert len(sums) == len(PERFORMANCE[spec.task])
+    for group in groups:
+        out.add((model, version, "performance", start, group), sums)
+    delay = max(label["timestamp"] - event["timestamp"], 0.0)
+    out.add((model, version, "delay", start, ""), _histogram(DELAY_BOUNDS, delay))
+    out.errors.append((model, version, max(event["c"], label["c"]), error))
+
+
+def _score(
+    out: Expected,
+    place: tuple[str, str, int],
+    spec: ModelSpec,
+    event: dict[str, Any],
+    answer: Any,
+    truth: Any,
+    score: float | None,
+) -> tuple[float, list[float]]:
+    model, version, start = place
+    if spec.task == "regression":
+        error = answer - truth
+        bad = (spec.tolerance is not None and abs(error) > spec.tolerance) or (
+            spec.relative_tolerance is not None and abs(error) > spec.relative_tolerance * abs(truth)
+        )
+        centred = truth - (spec.label.mean if isinstance(spec.label, NumericReference) else 0.0)
+        scale = spec.error_scale.mean if spec.error_scale else 1.0
+        out.add((model, version, "errors", start, ""), _histogram(ERROR_BOUNDS, abs(error) / scale))
+        return abs(error), [1.0, float(bad), error, abs(error), error**2, centred, centred**2, abs(truth)]
+    wrong = float(answer != truth)
+    if spec.task == "binary":
+        sums = [1.0, wrong, float(answer and truth), float(answer and not truth)]
+        sums += [float(not answer and not truth), float(not answer and truth), 0.0, 0.0, 0.0, 0.0]
+        if score is not None:
+            loss = -math.log(max(score if truth else 1.0 - score, 1e-15))
+            sums[6:] = [1.0, loss, (score - truth) ** 2, score]
+            inner = min(max(score, 1e-15), 1.0 - 1e-15)
+            place_of = min(max(math.floor((math.log(inner) - math.log1p(-inner) + 10.0) / 0.05), 0), 399)
+            row = [0.0] * 400
+            row[place_of] = 1.0
+            out.add((model, version, "scores", start, "positive" if truth else "negative"), row)
+        return wrong, sums
+    chance = (event.get("scores") or {}).get(truth)
+    out.add((model, version, "confusion", start, f"{answer}\x1f{truth}"), [1.0])
+    loss = 0.0 if chance is None else -math.log(max(_single(chance), 1e-15))
+    return wrong, [1.0, wrong, float(chance is not None), loss]
+
+
+def _single(value: float) -> float:
+    """Rounded to the single precision in which probabilities wait."""
+    import struct
+
+    return float(struct.unpack("f", struct.pack("f", value))[0])
+
+
+def _boolean(value: Any) -> bool | None:
+    return {"true": True, "1": True, "false": False, "0": False}.get(_text(value))
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
+def _start(time: float, spec: ModelSpec) -> int:
+    return int(time // spec.window_seconds * spec.window_seconds)
+
+
+def _histogram(bounds: tuple[float, ...], value: float) -> list[float]:
+    counts = [0.0] * (len(bounds) + 2)
+    counts[next((i for i, bound in enumerate(bounds) if value <= bound), len(bounds))] = 1.0
+    counts[-1] = value
+    return counts

@@ -1,0 +1,70 @@
+"""The promise of the fold: the same totals for any interleaving, any split into batches, and any crash."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from monitor_stream.events.fold import Topic
+from tests.observe.reference import Expected, expected
+from tests.observe.streams import Reader, Totals, encoded, flush, topics
+
+#: Which topic to read on, how many records of it, and what to do then.
+STEPS = st.lists(
+    st.tuples(
+        st.booleans(),
+        st.integers(1, 7),
+        st.sampled_from(["", "", "commit", "write", "crash", "drain"]),
+    ),
+    max_size=40,
+)
+
+
+def read(both: tuple[list[Any], list[Any]], steps: list[tuple[bool, int, str]]) -> Totals:
+    reader = Reader()
+    queues: dict[Topic, list[Any]] = {
+        "predictions": [encoded(event) for event in flush(both[0], "predictions")],
+        "labels": [encoded(event) for event in flush(both[1], "labels")],
+    }
+    at: dict[Topic, int] = {"predictions": 0, "labels": 0}
+    for first, count, action in [*steps, (True, 99, ""), (False, 99, "commit")]:
+        topic: Topic = "predictions" if first else "labels"
+        values = queues[topic][at[topic] : at[topic] + count]
+        if values:
+            reader.apply(topic, at[topic], values)
+            at[topic] += len(values)
+        if action == "crash":
+            reader.crash()
+        elif action == "drain":  # and lose what was drained: nothing that was not committed may count
+            reader.fold.drain()
+            reader.crash()
+        elif action:
+            reader.commit(drain=action == "commit")
+    return Totals(reader.messages)
+
+
+def compare(totals: Totals, wanted: Expected) -> None:
+    assert +totals.outcomes == +wanted.outcomes
+    assert totals.tables.keys() == wanted.tables.keys()
+    for key, row in wanted.tables.items():
+        np.testing.assert_allclose(totals.tables[key], row, rtol=1e-9, atol=1e-9, err_msg=str(key))
+    assert sorted(totals.errors) == sorted(wanted.errors)
+
+
+@settings(
+    max_examples=100,
+    report_multiple_bugs=False,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(both=topics(), steps=STEPS)
+def test_totals_do_not_depend_on_how_the_topics_were_read(both: Any, steps: Any) -> None:
+    """Tables, outcomes and errors are those of the rules applied to each topic as a whole."""
+    totals = read(both, steps)
+    dicts = [[event if isinstance(event, dict) else None for event in topic] for topic in both]
+    predictions = flush(dicts[0], "predictions")
+    labels = flush(dicts[1], "labels")
+    compare(totals, expected(predictions, labels, Reader().specs))
+    assert totals.dead.total() == sum(event is None for event in [*predictions, *labels])
