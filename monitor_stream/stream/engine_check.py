@@ -45,7 +45,13 @@ MEMBERS: Final[Mapping[type[Any], tuple[str, ...]]] = {
         "seek_wait",
         "assignment",
     ),
-    driver.AIOKafkaConsumerThread: ("_ensure_consumer", "_fetch_records", "call_thread", "topic_partitions"),
+    driver.AIOKafkaConsumerThread: (
+        "_create_worker_consumer",
+        "_ensure_consumer",
+        "_fetch_records",
+        "call_thread",
+        "topic_partitions",
+    ),
     AIOKafkaConsumer: ("beginning_offsets", "end_offsets", "commit", "assignment"),
     Fetcher: ("_create_fetch_waiter",),
     Assignment: ("state_value",),
@@ -63,9 +69,9 @@ NAMES: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
     (Fetcher.__init__, ("_records",)),
     (FetchResult.__init__, ("_partition_records",)),
     (PartitionRecords._unpack_records, ("_consumer_record",)),
-    (TopicPartitionState.__init__, ("highwater",)),
+    (TopicPartitionState.__init__, ("lso",)),
     (AIOKafkaConsumer.__init__, ("_subscription",)),
-    (AIOKafkaConsumer.start, ("_fetcher",)),
+    (AIOKafkaConsumer.start, ("_fetcher", "_isolation_level")),
 )
 
 

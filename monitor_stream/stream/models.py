@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from monitor_stream.errors import BrokerError
+from monitor_stream.errors import BrokerError, MonitorStreamError, TopicsError
 from monitor_stream.events.codec import decode_spec
 from monitor_stream.events.spec import ModelSpec, Specs
 from monitor_stream.settings import Settings
@@ -42,7 +42,10 @@ class ModelFeed:
         self._thread: threading.Thread | None = None
 
     async def start(self) -> None:
-        """Return once all specs there are were read; raises `BrokerError` when that takes too long."""
+        """Return once all specs there are were read.
+
+        Raises `BrokerError` when that takes too long, `TopicsError` when there is no such topic.
+        """
         loop = asyncio.get_running_loop()
         read_to_end = loop.create_future()
         self._thread = threading.Thread(
@@ -70,7 +73,7 @@ class ModelFeed:
         )
         try:
             self._read_to_end(consumer, loop)
-        except BrokerError as error:
+        except MonitorStreamError as error:
             loop.call_soon_threadsafe(_settle, read_to_end, error)
         else:
             loop.call_soon_threadsafe(_settle, read_to_end, None)
@@ -89,6 +92,10 @@ class ModelFeed:
             raise BrokerError(
                 f"Topic {topic} at {self._settings.bootstrap} cannot be read: {error}."
             ) from error
+        if not partitions:
+            raise TopicsError(
+                f"Kafka at {self._settings.bootstrap} has no topic {topic}. Make it: monitor-stream topics apply."
+            )
         unread = set(partitions)
         while unread and not self._ending.is_set():
             if time.monotonic() > deadline:

@@ -249,8 +249,8 @@ class Tenancies:
         timestamps: list[float],
         values: list[bytes | None],
         *,
-        ended: bool,
-        highwater: int,
+        position: int,
+        end: int,
     ) -> Fetch | None:
         """A fetch as the fold will see it, or None when the partition is not held."""
         fold, role = self._roles[place[0]]
@@ -258,8 +258,10 @@ class Tenancies:
         if tenancy is None:
             self._stats.records_stale += len(offsets)
             return None
-        batch = Batch(topic=role, offsets=offsets, timestamps=timestamps, values=values, ended=ended)
-        return Fetch(tenancy, batch, highwater)
+        batch = Batch(
+            topic=role, offsets=offsets, timestamps=timestamps, values=values, ended=position >= end
+        )
+        return Fetch(tenancy, batch, position, end)
 
     async def apply(self, kafka: Log, fetch: Fetch) -> None:
         """Feed a fold, once there is room. A fetch from before the last claim is dropped: it will be read again."""
@@ -300,7 +302,7 @@ class Tenancies:
         fold, partition = tenancy.claim.fold, tenancy.claim.partition
         began = time.perf_counter()
         try:
-            taken, known = tenancy.apply(fetch.batch)
+            taken, known = tenancy.apply(fetch.batch, fetch.position)
         except Exception as error:  # noqa: BLE001  # whatever it is, the fold is spoilt
             first, last = _ends(fetch.batch.offsets)
             self._give_up(tenancy, error, f"failed on offsets {first} to {last} of its {fetch.batch.topic}")
@@ -310,7 +312,7 @@ class Tenancies:
         self._stats.records_consumed[topic] += taken
         self._stats.records_skipped += known
         self._stats.heartbeats[fold] = time.time()
-        self._stats.lag[topic, partition] = max(0, fetch.highwater - tenancy.offsets[fetch.batch.topic])
+        self._stats.lag[topic, partition] = max(0, fetch.end - tenancy.offsets[fetch.batch.topic])
 
     def _give_up(self, tenancy: Tenancy, error: Exception, what: str) -> None:
         """End this worker: the fold's memory may be half a batch ahead of its offsets, and is never committed."""

@@ -16,12 +16,14 @@ from monitor_stream.state.contract import Claim, Commit, Holding
 class Fetch(msgspec.Struct, frozen=True, gc=False):
     """What one fetch brought of one partition, stamped with the tenancy that was in force when it was fetched.
 
-    `highwater` is the end of the partition as the broker told it with this fetch.
+    `position` is the offset to read next: behind the last record, and behind marks of transactions that follow it.
+    `end` is the end of the partition, as the broker told it with this fetch.
     """
 
     tenancy: Tenancy
     batch: Batch
-    highwater: int
+    position: int
+    end: int
 
 
 class Tenancy:
@@ -58,8 +60,8 @@ class Tenancy:
         """How many offsets lie between what was applied and this batch."""
         return batch.offsets[0] - self.offsets[batch.topic] if batch.offsets else 0
 
-    def apply(self, batch: Batch) -> tuple[int, int]:
-        """Feed the fold what it has not seen. Returns how many records it took, and how many it had already.
+    def apply(self, batch: Batch, position: int) -> tuple[int, int]:
+        """Feed the fold what it has not seen, and go on from `position`. Returns how many records it took, and how many it had already.
 
         Raises whatever the fold raises; its memory is worth nothing from then on.
         """
@@ -74,9 +76,8 @@ class Tenancy:
             )
         if batch.offsets or batch.ended:
             self.fold.apply(batch)
-        if batch.offsets:
-            self.offsets[batch.topic] = batch.offsets[-1] + 1
-            self.uncommitted += sum(map(len, filter(None, batch.values)))
+        self.offsets[batch.topic] = max(following, position)
+        self.uncommitted += sum(map(len, filter(None, batch.values)))
         return len(batch.offsets), known
 
     def prepare(self, now: float) -> Commit | None:

@@ -44,6 +44,12 @@ Ends = Mapping[TP, tuple[int, int]]
 class BatchThread(driver.AIOKafkaConsumerThread):
     """The thread aiokafka runs in; what is called from here runs there."""
 
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        """Faust's consumer, which here reads no records of aborted transactions."""
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        return consumer
+
     async def fetch(self, partitions: set[TP], seconds: float) -> tuple[Records, Ends]:
         """What has come of these partitions, waiting so long for something to come."""
         fetched: tuple[Records, Ends] = await self.call_thread(self._fetch, partitions, seconds)
@@ -58,8 +64,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         ends = {}
         for place in partitions:
             state = assignment.state_value(place)
-            if state is not None and state.highwater is not None and state.has_valid_position:
-                ends[place] = (state.position, state.highwater)
+            if state is not None and state.lso is not None and state.has_valid_position:
+                ends[place] = (state.position, state.lso)
         return records, ends
 
     async def _take(self, consumer: AIOKafkaConsumer, partitions: set[TP]) -> Records:
@@ -126,7 +132,7 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._seeking = asyncio.Lock()
-        self._at_end: set[TP] = set()
+        self._told: dict[Place, int] = {}  # where reading stood when an agent was last told
 
     def _new_consumer_thread(self) -> BatchThread:
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
@@ -154,18 +160,17 @@ class BatchConsumer(driver.Consumer):
     def _stamp(self, records: Records, ends: Ends) -> list[ConsumerMessage]:
         messages = []
         for place, (position, end) in ends.items():
-            ended = position >= end
             batch = records.get(place, [])
-            if not batch and (not ended or place in self._at_end):
+            if not batch and (position < end or self._told.get(place) == position):
                 continue
-            (self._at_end.add if ended else self._at_end.discard)(place)
+            self._told[place] = position
             fetch = self.app.tenancies.stamp(
                 place,
                 [record.offset for record in batch],
                 [record.timestamp / 1000 for record in batch],
                 [record.value for record in batch],
-                ended=ended,
-                highwater=end,
+                position=position,
+                end=end,
             )
             if fetch is not None:
                 messages.append(self._to_event(place, fetch))
@@ -202,7 +207,7 @@ class BatchConsumer(driver.Consumer):
         """
         try:
             async with self._seeking:
-                self._at_end.clear()
+                self._told.clear()
                 self.app.tenancies.forget()
                 await self.app.tenancies.take(self, self.assignment())
         except MonitorStreamError as error:
@@ -215,7 +220,7 @@ class BatchConsumer(driver.Consumer):
             generation = self.app.consumer_generation_id
             if not self.flow_active or not self.assignment().issuperset(places):
                 return
-            self._at_end.difference_update(places)
+            self._told.clear()
             try:
                 await self.app.tenancies.take(self, places)
             except IllegalStateError:

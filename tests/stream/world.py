@@ -125,8 +125,8 @@ class Worker:
             offsets,
             [float(offset) for offset in offsets],
             list(values),
-            ended=self.positions[place] == end,
-            highwater=end,
+            position=self.positions[place],
+            end=end,
         )
         if fetch is not None:
             await self.tenancies.apply(self, fetch)

@@ -1,0 +1,132 @@
+"""What Kafka may bring: any codec, transactions, a topic at its end; and what a worker says of servers not there."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from monitor_stream.embedded.ports import free_ports
+from monitor_stream.errors import BrokerError, StoreError, TopicsError
+from monitor_stream.settings import Settings
+from tests.servers import KafkaServer, ValkeyServer
+from tests.stream.cluster import Cluster, WorkerProcess
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def cluster(kafka: KafkaServer, valkey: ValkeyServer, unique: str) -> Cluster:
+    return Cluster(
+        Settings(
+            bootstrap=kafka.bootstrap,
+            redis=valkey.url,
+            application=unique,
+            topic_prefix=unique,
+            commit_interval_seconds=0.2,
+            session_timeout_seconds=6.0,
+        )
+    )
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10.0):
+        while not condition():  # noqa: ASYNC110  # counters do not announce themselves
+            await asyncio.sleep(0.05)
+
+
+async def test_every_codec_is_read(cluster: Cluster) -> None:
+    """Records come through, whichever codec a producer chose."""
+    cluster.create_topics()
+    codecs = ("none", "gzip", "snappy", "lz4", "zstd")
+    for index, codec in enumerate(codecs):
+        cluster.produce("predictions", range(100 * index, 100 * index + 100), compression=codec)
+    async with cluster.working():
+        await cluster.until_judged(500)
+    assert (await cluster.observed()).sums["predictions"] == sum(range(500))
+
+
+async def test_aborted_transactions_do_not_count(cluster: Cluster) -> None:
+    """Only what was committed is read, and a topic that ends in a transaction mark is read to its end."""
+    cluster.create_topics()
+    bootstrap = cluster.settings.bootstrap
+    producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": cluster.settings.application})
+    producer.init_transactions()
+    for ends, numbers in ((True, range(50)), (False, range(1_000, 1_050)), (True, range(50, 80))):
+        producer.begin_transaction()
+        for number in numbers:
+            producer.produce(cluster.settings.topic("labels"), b"%d" % number, b"%d" % number)
+        producer.flush()
+        (producer.commit_transaction if ends else producer.abort_transaction)()
+    async with cluster.working() as stats:
+        await cluster.until_judged(80)
+        await until(lambda: not any(stats.snapshot().lag.values()))
+    counted = await cluster.observed()
+    assert counted.sums["labels"] == sum(range(80))
+    assert "labels" in counted.ended
+
+
+async def test_a_poison_record_ends_the_worker_and_no_offset_passes_it(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """A record that crashes the fold ends the process with a traceback in the log, each time it is read."""
+    cluster.create_topics()
+    cluster.produce("labels", range(100))
+    cluster.produce("labels", [], values=[b"poison"])
+    for _ in range(2):
+        worker = WorkerProcess(cluster.settings, tmp_path)
+        code, _said = await worker.end()
+        assert code == 1
+        assert "ValueError: poison" in worker.log.read_text()
+    assert cluster.lag() >= 1
+
+
+async def test_kafka_that_is_away_is_named(valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Kafka the sentence says which address was tried."""
+    monkeypatch.setattr("monitor_stream.stream.topics.TIMEOUT_SECONDS", 1.0)
+    (port,) = free_ports(1)
+    with pytest.raises(BrokerError, match=f"127.0.0.1:{port}"):
+        async with Cluster(Settings(bootstrap=f"127.0.0.1:{port}", redis=valkey.url)).working():
+            pass
+
+
+async def test_a_store_that_is_away_is_named(cluster: Cluster) -> None:
+    """Without Redis the sentence says which address was tried."""
+    cluster.create_topics()
+    (port,) = free_ports(1)
+    cluster.settings = Settings(
+        bootstrap=cluster.settings.bootstrap,
+        topic_prefix=cluster.settings.topic_prefix,
+        redis=f"redis://:secret@127.0.0.1:{port}/0",
+    )
+    with pytest.raises(StoreError, match=f"127.0.0.1:{port}") as raised:
+        async with cluster.working():
+            pass
+    assert "secret" not in str(raised.value)
+
+
+async def test_topics_that_are_missing_are_named(cluster: Cluster) -> None:
+    """Without topics the sentence names them, and the command that makes them."""
+    cluster.create_topics({"predictions": 2, "labels": 2})
+    with pytest.raises(TopicsError, match=r"deltas.*topics apply"):
+        async with cluster.working():
+            pass
+
+
+async def test_unequal_partition_counts_are_refused(cluster: Cluster) -> None:
+    """Predictions and labels with different partition counts never meet: the worker does not start."""
+    cluster.create_topics(
+        {
+            "predictions": 2,
+            "labels": 3,
+            "deltas": 2,
+            "windows": 1,
+            "incidents": 1,
+            "models": 1,
+            "deadletters": 1,
+        }
+    )
+    with pytest.raises(TopicsError, match=r"2 partitions and .* has 3"):
+        async with cluster.working():
+            pass
