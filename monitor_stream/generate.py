@@ -21,6 +21,7 @@ MADE: Final[Mapping[str, str]] = {
     "topics/asyncapi.yaml": "monitor_stream.topics.asyncapi:render",
     "docs/settings.md": "monitor_stream.config.reference:render",
     "docs/metrics.md": "monitor_stream.metrics.reference:render",
+    "grafana/dashboards/": "grafana.dashboard:render_all",
 }
 
 

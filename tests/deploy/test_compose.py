@@ -213,7 +213,7 @@ def port() -> Iterator[int]:
 @pytest.mark.parametrize(("path", "code"), [("healthz", 0), ("readyz", 1)])
 def test_the_health_check_tells_well_from_not(port: int, path: str, code: int) -> None:
     """It answers by its exit code, and says on stderr what was wrong."""
-    command = [sys.executable, ROOT / "deploy" / "healthcheck.py", f"http://127.0.0.1:{port}/{path}"]
+    command = [sys.executable, str(ROOT / "deploy" / "healthcheck.py"), f"http://127.0.0.1:{port}/{path}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == code
     assert ("503" in done.stderr) == bool(code)
