@@ -16,6 +16,7 @@ from monitor_stream.events.spec import Specs
 from monitor_stream.settings import Settings
 from monitor_stream.state.contract import Commit, FoldName, Holding, Store
 from monitor_stream.stream.health import WorkerStats
+from monitor_stream.stream.moments import Observer, nobody
 from monitor_stream.stream.tenancy import Fetch, Tenancy
 from monitor_stream.stream.topics import check_partitions
 
@@ -77,6 +78,7 @@ class Tenancies:
         folds: Mapping[FoldName, type[Fold]],
         specs: Specs,
         stats: WorkerStats,
+        on: Observer = nobody,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -84,6 +86,7 @@ class Tenancies:
         self._folds = folds
         self._specs = specs
         self._stats = stats
+        self._on = on
         self._owner = uuid.uuid4().hex
         self._held: dict[Key, Tenancy] = {}
         self._roles: dict[str, tuple[FoldName, Topic]] = {
@@ -115,6 +118,7 @@ class Tenancies:
         try:
             async with asyncio.timeout(self._settings.restore_timeout_seconds):
                 holdings = await asyncio.gather(*(self._claim(key) for key in keys))
+                self._on("claimed")
                 taken = await self._seek(kafka, dict(zip(keys, holdings, strict=True)))
         except TimeoutError:
             raise StoreError(
@@ -126,6 +130,7 @@ class Tenancies:
         self._trouble = ""
         self._stats.claim_seconds.add(time.monotonic() - began)
         log.info("Took %s in %.2f s.", _name(keys), time.monotonic() - began)
+        self._on("taken")
 
     async def _claim(self, key: Key) -> Holding:
         """Claim, again if need be: a store that restarts may be back before the time is up."""
@@ -206,6 +211,7 @@ class Tenancies:
         try:
             async with asyncio.timeout(seconds):
                 await self.commit(kafka)
+                self._on("releasing")
                 await self.commit(kafka)  # forget what the first one published
         except TimeoutError:
             log.warning(
@@ -307,6 +313,7 @@ class Tenancies:
             first, last = _ends(fetch.batch.offsets)
             self._give_up(tenancy, error, f"failed on offsets {first} to {last} of its {fetch.batch.topic}")
             return
+        self._on("applied")
         topic = self._settings.topic(fetch.batch.topic)
         self._stats.batch_seconds[fold].add(time.perf_counter() - began)
         self._stats.records_consumed[topic] += taken
@@ -391,6 +398,7 @@ class Tenancies:
                 self._lose(tenancy)
                 return False
             tenancy.committed()
+            self._on("committed")
             self._room.set()
             self._stats.commit_seconds.add(time.monotonic() - began)
             self._stats.commit_bytes += size(commit)
@@ -403,6 +411,7 @@ class Tenancies:
         self._stats.unpublished[tenancy.claim.fold] = len(messages)
         if messages:
             await self._outlet.publish(messages)
+            self._on("published")
             tenancy.published(len(messages))
             self._stats.unpublished[tenancy.claim.fold] = 0
             self._stats.records_produced.update(self._settings.topic(message.topic) for message in messages)

@@ -20,6 +20,7 @@ from monitor_stream.stream.app import make_app
 from monitor_stream.stream.engine_check import check_engine
 from monitor_stream.stream.health import WorkerStats
 from monitor_stream.stream.models import ModelFeed
+from monitor_stream.stream.moments import Observer, nobody
 from monitor_stream.stream.publisher import Publisher
 from monitor_stream.stream.tenancies import Tenancies
 from monitor_stream.stream.topics import inspect
@@ -40,6 +41,7 @@ def run_worker(
     folds: Mapping[FoldName, type[Fold]] | None = None,
     stats: WorkerStats | None = None,
     ready: Callable[[], None] | None = None,
+    on: Observer = nobody,
 ) -> None:
     """Work until SIGTERM or SIGINT, then commit and return. See `work`."""
 
@@ -48,7 +50,7 @@ def run_worker(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stopping.set)
-        await work(settings, stopping, folds=folds, stats=stats, ready=ready)
+        await work(settings, stopping, folds=folds, stats=stats, ready=ready, on=on)
 
     asyncio.run(main())
 
@@ -60,6 +62,7 @@ async def work(
     folds: Mapping[FoldName, type[Fold]] | None = None,
     stats: WorkerStats | None = None,
     ready: Callable[[], None] | None = None,
+    on: Observer = nobody,
 ) -> None:
     """Work until `stopping` is set, then commit, leave the group and return.
 
@@ -71,6 +74,8 @@ async def work(
         Where to count how the worker does.
     ready
         Called once, when the first partitions were taken.
+    on
+        Told of the moments at which a crash would hurt most.
 
     Raises
     ------
@@ -91,7 +96,7 @@ async def work(
         publisher = Publisher(settings)
         stack.callback(publisher.close)
         tenancies = Tenancies(
-            settings, store=store, outlet=publisher, folds=folds or _folds(), specs=specs, stats=stats
+            settings, store=store, outlet=publisher, folds=folds or _folds(), specs=specs, stats=stats, on=on
         )
         app = make_app(settings, tenancies)
         _follow_rebalances(app, settings, stats)
