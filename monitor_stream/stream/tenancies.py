@@ -313,12 +313,12 @@ class Tenancies:
             first, last = _ends(fetch.batch.offsets)
             self._give_up(tenancy, error, f"failed on offsets {first} to {last} of its {fetch.batch.topic}")
             return
-        self._on("applied")
         topic = self._settings.topic(fetch.batch.topic)
         self._stats.batch_seconds[fold].add(time.perf_counter() - began)
         self._stats.records_consumed[topic] += taken
         self._stats.records_skipped += known
         self._stats.heartbeats[fold] = time.time()
+        self._on("applied")
         self._stats.lag[topic, partition] = max(0, fetch.end - tenancy.offsets[fetch.batch.topic])
 
     def _give_up(self, tenancy: Tenancy, error: Exception, what: str) -> None:
