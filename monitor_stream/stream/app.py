@@ -12,7 +12,7 @@ from monitor_stream.stream.tenancy import Fetch
 from monitor_stream.stream.transport import App
 
 #: Records of one fetch: what a rebalance may have to wait for, and what one call of a fold works on.
-MAX_POLL_RECORDS = 5_000
+MAX_POLL_RECORDS = 4_000
 #: Fetches waiting for an agent.
 QUEUE_FETCHES = 4
 
