@@ -100,18 +100,36 @@ class Decoder:
 
     def decode(self, batch: Batch, rejects: Rejects) -> Decoded:
         """Read all records of a batch."""
+        return self._decode_all(batch, self._strict) or self._decode_singly(batch, rejects)
+
+    def decode_as(self, batch: Batch, features: type, segments: type) -> Decoded | None:
+        """Read all records with features and segments of these types, in one pass; ``None`` if one does not fit."""
+        if self._typed_for != (features, segments):
+            typed = msgspec.defstruct(
+                "TypedEnvelope",
+                [("features", features | None, None), ("segments", segments | None, None)],
+                bases=(self._strict_type,),
+                forbid_unknown_fields=True,
+                gc=False,
+            )
+            self._typed: Callable[[bytes], Any] = msgspec.json.Decoder(typed).decode
+            self._typed_for = (features, segments)
+        return self._decode_all(batch, self._typed)
+
+    def _decode_all(self, batch: Batch, decode: Callable[[bytes], Any]) -> Decoded | None:
         values = batch.values
         try:
-            if max(map(len, values)) <= self._max_bytes:  # type: ignore[arg-type]
-                events = list(map(self._strict, values))  # type: ignore[arg-type]
-                return Decoded(events, None, list(map(self._has_extra, events)) if self._extras else None)
+            if max(map(len, values)) > self._max_bytes:  # type: ignore[arg-type]
+                return None
+            events = list(map(decode, values))  # type: ignore[arg-type]
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError):
-            pass
-        return self._decode_singly(batch, rejects)
+            return None
+        return Decoded(events, None, list(map(self._has_extra, events)) if self._extras else None)
 
     def _build(self) -> None:
+        self._typed_for: tuple[type, type] | None = None
         self._extra_fields = [f"extra{index}" for index in range(len(self._extras))]
-        strict = msgspec.defstruct(
+        self._strict_type = msgspec.defstruct(
             self._event.__name__,
             [(field, Raw | UnsetType, UNSET) for field in self._extra_fields],
             bases=(self._event,),
@@ -119,7 +137,7 @@ class Decoder:
             forbid_unknown_fields=self._watches,
             gc=False,
         )
-        self._strict: Callable[[bytes], Any] = msgspec.json.Decoder(strict).decode
+        self._strict: Callable[[bytes], Any] = msgspec.json.Decoder(self._strict_type).decode
 
     def _has_extra(self, event: Any) -> bool:
         return any(getattr(event, field) is not UNSET for field in self._extra_fields)

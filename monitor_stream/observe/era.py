@@ -27,7 +27,8 @@ from monitor_stream.events.tables import (
     TableName,
 )
 from monitor_stream.observe.columns import Array, Columns
-from monitor_stream.observe.features import FeatureReader, FeatureRows, FeatureSums, Learned
+from monitor_stream.observe.feature_sums import FeatureSums
+from monitor_stream.observe.features import FeatureReader, FeatureRows, Learned
 from monitor_stream.observe.runs import Buffer
 from monitor_stream.observe.scoring import Answers, Classes, Truths, scorer
 from monitor_stream.observe.segments import ALL, Segments

@@ -1,4 +1,4 @@
-"""Features of many events at once: JSON objects into one matrix, and the matrix into sums.
+"""Features of many events at once: JSON objects into one matrix.
 
 A matrix has a row an event and a column a feature. A finite number is a value; what is not is said by the other
 floats, which JSON cannot hold: NaN is ``null``, infinity a feature the event does not have, minus infinity a value
@@ -17,12 +17,10 @@ from msgspec import UNSET, Raw
 from msgspec.structs import astuple
 
 from monitor_stream.events.deadletter import Reason
-from monitor_stream.events.delta import Floats, Ints
-from monitor_stream.events.spec import CategoricalReference, Feature, Kind, ModelSpec, NumericReference
-from monitor_stream.events.tables import FEATURES
+from monitor_stream.events.delta import Floats
+from monitor_stream.events.spec import CategoricalReference, Feature, Kind, ModelSpec
 from monitor_stream.observe.columns import Array
 from monitor_stream.observe.decode import diagnose
-from monitor_stream.observe.sums import Windows, by_window
 from monitor_stream.observe.values import MAX_NUMBER, text
 
 NULL, ABSENT, WRONG, UNSEEN = np.nan, np.inf, -np.inf, 1.0
@@ -93,14 +91,18 @@ class FeatureReader:
 
     def read(self, raws: Sequence[Raw]) -> FeatureRows:
         """Decode the features of a batch, in the order of their topic."""
-        joined = b"[" + b",".join(raws) + b"]"
         try:
-            rows = self._decode(joined)
+            rows = self._decode(b"[" + b",".join(raws) + b"]")
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return self._read_singly(raws)
+        return self.tabulate(rows)
+
+    def tabulate(self, rows: list[Any]) -> FeatureRows:
+        """Make a matrix of objects of type `row`, or ``None`` where an event has no features."""
         return self._tabulate(rows, {})
 
     def _build(self) -> None:
+        self._stale = False
         features: list[Feature | Learned] = [*self._named.values(), *self.learned]
         self._kinds: list[Kind | None] = [feature.kind for feature in features]
         names = [feature.name for feature in features]
@@ -120,7 +122,7 @@ class FeatureReader:
             for name, kind in zip(names, self._kinds, strict=True)
         ]
         types += [Any] * len(others) + [Raw] * len(extras)
-        self._row = msgspec.defstruct(
+        self.row = msgspec.defstruct(
             "Features",
             [
                 (f"f{index}", kind, ABSENT if index < len(names) and index not in self._checked else UNSET)
@@ -130,8 +132,8 @@ class FeatureReader:
             forbid_unknown_fields=True,
             gc=False,
         )
-        self._blank = self._row()
-        self._decode: Callable[[bytes], list[Any]] = msgspec.json.Decoder(list[self._row | None]).decode  # type: ignore[name-defined]
+        self._blank = self.row()
+        self._decode: Callable[[bytes], list[Any]] = msgspec.json.Decoder(list[self.row | None]).decode  # type: ignore[name-defined]
 
     def _tabulate(self, rows: list[Any], rejected: dict[int, tuple[Reason, str]]) -> FeatureRows:
         given = np.ones(len(rows), bool)
@@ -188,16 +190,13 @@ class FeatureReader:
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 rejected[index] = diagnose(bytes(raw), error)
                 objects.append(None)
-        before = self._fields
         unknown = np.array([self._meet(row) if row else False for row in objects], bool)
-        if self._fields != before or self._stale:
+        if self._stale:
             self._build()
-        rows = [None if row is None else self._row(**self._arguments(row)) for row in objects]
+        rows = [None if row is None else self.row(**self._arguments(row)) for row in objects]
         read = self._tabulate(rows, rejected)
         read.unknown |= unknown
         return read
-
-    _stale = False
 
     def _meet(self, row: dict[str, Any]) -> bool:
         """Learn what is new in an event; whether a feature of it is not followed."""
@@ -227,58 +226,6 @@ class FeatureReader:
 
     def _arguments(self, row: dict[str, Any]) -> dict[str, Any]:
         return {f"f{index}": row[name] for index, name in enumerate(self._fields) if name in row}
-
-
-class FeatureSums:
-    """Sums of a matrix by window and feature: the rows of the table `features`, without their names."""
-
-    def __init__(self, features: Sequence[Feature | Learned], *, learned: bool) -> None:
-        self._learned = learned
-        named = [feature if isinstance(feature, Feature) else None for feature in features]
-        self._mean = np.array([_mean(feature) for feature in named])
-        self._low = np.array([-np.inf if f is None or f.minimum is None else f.minimum for f in named])
-        self._high = np.array([np.inf if f is None or f.maximum is None else f.maximum for f in named])
-        self._bounded = bool(np.isfinite(self._low).any() or np.isfinite(self._high).any())
-        self._categorical = np.array([feature.kind == "categorical" for feature in features], bool)
-        self._numeric = ~self._categorical
-
-    def sums(self, windows: Windows, rows: FeatureRows) -> tuple[Ints, Floats]:
-        """Numbers of the windows, and sums of shape (windows, features, columns)."""
-        if not rows.given.all():
-            windows, matrix = windows.select(np.flatnonzero(rows.given)), rows.matrix[rows.given]
-        else:
-            matrix = rows.matrix
-        if not matrix.size:
-            return np.empty(0, np.int64), np.empty((0, 0, len(FEATURES)))
-        finite = np.isfinite(matrix)
-        whole = bool(finite.all())
-        value = matrix if whole else np.where(finite, matrix, self._mean)
-        centred = value - self._mean
-        numbers, total = by_window(windows, centred)
-        sums = np.zeros((*total.shape, len(FEATURES)))
-        ones = np.ones((len(matrix), 1))
-        sums[:, :, 0] = by_window(windows, ones)[1]
-        if not whole:
-            absent = matrix == ABSENT
-            missing = np.isnan(matrix)
-            if self._learned:
-                sums[:, :, 0] -= by_window(windows, absent.astype(np.float64))[1]
-            else:
-                missing |= absent
-            sums[:, :, 1] = by_window(windows, missing.astype(np.float64))[1]
-            sums[:, :, 2] = by_window(windows, (matrix == WRONG).astype(np.float64))[1]
-        if self._bounded:
-            outside = finite & ((value < self._low) | (value > self._high)) & self._numeric
-            sums[:, :, 3] = by_window(windows, outside.astype(np.float64))[1]
-        sums[:, :, 4] = np.where(self._categorical, total, 0.0)
-        sums[:, :, 5] = np.where(self._categorical, 0.0, total)
-        sums[:, :, 6] = np.where(self._categorical, 0.0, by_window(windows, centred * centred)[1])
-        return numbers, sums
-
-
-def _mean(feature: Feature | None) -> float:
-    known = feature is not None and isinstance(feature.reference, NumericReference)
-    return feature.reference.mean if known else 0.0  # type: ignore[union-attr]
 
 
 def _categories(feature: Feature | Learned) -> tuple[dict[Any, float], float]:

@@ -13,7 +13,7 @@ from monitor_stream.observe.clock import Ended
 from monitor_stream.observe.decode import Decoder, Envelope, LabelEnvelope, Rejects
 from monitor_stream.observe.emit import Piece, collect, deltas
 from monitor_stream.observe.evict import make_room
-from monitor_stream.observe.intake import Part, grouped, positioned, read, rows_of, take_in
+from monitor_stream.observe.intake import Part, Rows, grouped, positioned, read, rows_of, take_in
 from monitor_stream.observe.persist import Header, Unsaid, Writer
 from monitor_stream.observe.registry import Registry
 from monitor_stream.observe.values import hashes
@@ -41,6 +41,9 @@ class Observe:
         self._records: dict[str, int] = {}
         self._pieces: list[Piece] = []
         self._ends: dict[Topic, Ended] = {"predictions": Ended(), "labels": Ended()}
+        self._alone: tuple[str, str] | None = (
+            None  # the version that all predictions of the last batch were of
+        )
         self._store = Writer()
         self._predictions = Decoder(Envelope, limits.max_record_bytes)
         self._labels = Decoder(LabelEnvelope, limits.max_record_bytes)
@@ -112,9 +115,8 @@ class Observe:
                 version.retire()
 
     def _apply_predictions(self, batch: Batch) -> None:
-        decoded = self._predictions.decode(batch, self._rejects)
         parts: dict[str, list[Part]] = {}
-        for (name, version_name), group in grouped(rows_of(batch, decoded), "model", "version"):
+        for (name, version_name), group in self._grouped(batch):
             limit = self._registry.max_future(name, version_name)
             rows = group.reject_times(self._rejects, limit)
             if not len(rows):
@@ -135,6 +137,23 @@ class Observe:
             for part, positions in positioned(model, some_parts, terms.allowed_disorder_seconds):
                 take_in(model, part, positions, terms.duplicate_window_seconds)
             model.heard("predictions", terms.allowed_disorder_seconds)
+
+    def _grouped(self, batch: Batch) -> list[tuple[tuple[str, str], Rows]]:
+        """Predictions by model and version.
+
+        While all of them are of one version, their features are decoded with them: that saves a second pass.
+        """
+        era = self._registry.settled(*self._alone) if self._alone else None
+        if era is not None:
+            decoded = self._predictions.decode_as(batch, era.features.row, era.segments.row)
+            if decoded is not None:
+                groups = list(grouped(rows_of(batch, decoded, typed=True), "model", "version"))
+                if [key for key, _ in groups] == [self._alone]:
+                    return groups
+        decoded = self._predictions.decode(batch, self._rejects)
+        groups = list(grouped(rows_of(batch, decoded), "model", "version"))
+        self._alone = groups[0][0] if len(groups) == 1 else None
+        return groups
 
     def _apply_labels(self, batch: Batch) -> None:
         decoded = self._labels.decode(batch, self._rejects)

@@ -33,6 +33,7 @@ class Rows(msgspec.Struct):
     records: Array
     times: Floats
     unknown: Array
+    typed: bool  # whether features and segments were read with the event
 
     def __len__(self) -> int:
         return len(self.events)
@@ -47,6 +48,7 @@ class Rows(msgspec.Struct):
             self.records[chosen],
             self.times[chosen],
             self.unknown[chosen],
+            self.typed,
         )
 
     def reject_times(self, rejects: Rejects, max_future: float) -> Rows:
@@ -104,7 +106,7 @@ class Part(msgspec.Struct):
         )
 
 
-def rows_of(batch: Batch, decoded: Decoded) -> Rows:
+def rows_of(batch: Batch, decoded: Decoded, *, typed: bool = False) -> Rows:
     """The events of a batch with their times; one without a time has its record's."""
     events, count = decoded.events, len(decoded.events)
     records = np.arange(count) if decoded.records is None else np.array(decoded.records, np.int64)
@@ -115,7 +117,7 @@ def rows_of(batch: Batch, decoded: Decoded) -> Rows:
         for time, stamp in zip(raw, stamps, strict=True)
     ]
     unknown = np.zeros(count, bool) if decoded.unknown is None else np.array(decoded.unknown, bool)
-    return Rows(batch, events, records, np.array(times, np.float64), unknown)
+    return Rows(batch, events, records, np.array(times, np.float64), unknown, typed)
 
 
 def grouped(rows: Rows, *fields: str) -> Iterator[tuple[Any, Rows]]:
@@ -148,9 +150,13 @@ def positioned(model: Model, parts: list[Part], disorder: float) -> Iterator[tup
 
 def read(rows: Rows, version: Version, era: Era, rejects: Rejects) -> Part | None:
     """Read features and segments; `None` where no event is left."""
-    events = rows.events
-    features = era.features.read(list(map(attrgetter("features"), events)))
-    segments, bad = era.segments.read(list(map(attrgetter("segments"), events)))
+    raw_features = list(map(attrgetter("features"), rows.events))
+    raw_segments = list(map(attrgetter("segments"), rows.events))
+    if rows.typed:
+        features, segments = era.features.tabulate(raw_features), era.segments.tabulate(raw_segments)
+        return Part(version, era, rows, features, segments)
+    features = era.features.read(raw_features)
+    segments, bad = era.segments.read(raw_segments)
     part = Part(version, era, rows, features, segments)
     if bad or features.rejected:
         part = part.select(rows.reject(rejects, bad | features.rejected))

@@ -72,6 +72,15 @@ class Registry:
             known.labelled = True
         return known
 
+    def settled(self, model: str, version: str) -> Era | None:
+        """The era that reads the next events of a version, where that does not depend on them."""
+        known = self.models.get(model)
+        found = known.versions.get(version) if known else None
+        if found is None or found.era is None or found.provisional:
+            return None
+        spec = self._specs.find(model, version)
+        return found.era if spec is None or spec is found.era.published else None
+
     def eras(self, model: str, version: Version, rows: Rows) -> Iterator[tuple[Era, Rows]]:
         """The events of a version, each with the era that reads it.
 

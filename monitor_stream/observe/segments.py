@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -41,14 +42,14 @@ class Segments:
             self._add(index, OTHER)
         for index, value in known[len(self.known) :]:
             self._add(index, value)
-        row = msgspec.defstruct(
+        self.row = msgspec.defstruct(
             "Segments",
             [(f"s{index}", str | float | bool | None, None) for index in range(len(self._names))],
             rename={f"s{index}": name for index, name in enumerate(self._names)},
             gc=False,
         )
-        self._blank = row()
-        self._decode: Callable[[bytes], list[Any]] = msgspec.json.Decoder(list[row | None]).decode  # type: ignore[valid-type]
+        self._blank = self.row()
+        self._decode: Callable[[bytes], list[Any]] = msgspec.json.Decoder(list[self.row | None]).decode  # type: ignore[name-defined]
 
     def __len__(self) -> int:
         return len(self._names)
@@ -59,8 +60,12 @@ class Segments:
             rows = self._decode(b"[" + b",".join(raws) + b"]")
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return self._read_singly(raws)
+        return self.tabulate(rows), {}
+
+    def tabulate(self, rows: list[Any]) -> list[Sequence[Any]]:
+        """The values of each segment, from objects of type `row` or ``None`` where an event has no segments."""
         rows = [self._blank if row is None else row for row in rows] if None in rows else rows
-        return [[getattr(row, f"s{index}") for row in rows] for index in range(len(self._names))], {}
+        return [list(map(attrgetter(f"s{index}"), rows)) for index in range(len(self._names))]
 
     def codes(self, count: int, columns: list[Sequence[Any]], features: Mapping[str, Sequence[Any]]) -> Codes:
         """Codes of shape (count, segments); what an event's segments do not name is looked up in its features."""
