@@ -44,7 +44,7 @@ class Completion:
         windows = watch.windows.values()
         held = (sum(window.n for window in windows), sum(window.labelled for window in windows))
         judged = (
-            watch.records,
+            dict(watch.records),
             watch.version and (watch.version.totals.predictions, watch.version.totals.outcomes),
         )
         published = (judged, held, sum(window.revision for window in windows))

@@ -74,9 +74,10 @@ def run(options: Options, console: Console) -> Summary:
     dies again and again. However it ends, no process and no port is left behind.
     """
     with _stoppable(), contextlib.ExitStack() as stack:
+        port = _port(options.port)
         directory = stack.enter_context(_directory(options, console))
         spec, stream = _prepare(options, directory, console)
-        settings = stack.enter_context(_servers(options, directory, console))
+        settings = stack.enter_context(_servers(directory, port, console))
         with step(console, "Creating the topics, publishing the spec"):
             topics.apply(settings, partitions=options.partitions, replication=1)
             publish_spec(settings, spec)
@@ -108,13 +109,12 @@ def _prepare(options: Options, directory: Path, console: Console) -> tuple[Model
 
 
 @contextlib.contextmanager
-def _servers(options: Options, directory: Path, console: Console) -> Iterator[Settings]:
+def _servers(directory: Path, port: int, console: Console) -> Iterator[Settings]:
     """Kafka and Valkey, and the settings that lead to them."""
 
     def log(sentence: str) -> None:
         console.print(f"  [dim]{sentence}[/]", highlight=False)
 
-    port = _port(options.port)
     with contextlib.ExitStack() as stack:
         with step(console, "Starting Apache Kafka"):
             kafka = stack.enter_context(Kafka.start(directory / "kafka", log=log))
