@@ -96,6 +96,8 @@ class Decoder:
         self._known = set(event.__struct_fields__)
         self._lenient = msgspec.json.Decoder(event).decode
         self._extras: list[str] = []
+        self._typed_for: tuple[type, type] | None = None
+        self._strict_type: type[msgspec.Struct] = event
         self._build()
 
     def decode(self, batch: Batch, rejects: Rejects) -> Decoded:
@@ -127,7 +129,7 @@ class Decoder:
         return Decoded(events, None, list(map(self._has_extra, events)) if self._extras else None)
 
     def _build(self) -> None:
-        self._typed_for: tuple[type, type] | None = None
+        self._typed_for = None
         self._extra_fields = [f"extra{index}" for index in range(len(self._extras))]
         self._strict_type = msgspec.defstruct(
             self._event.__name__,

@@ -5,8 +5,7 @@ A new spec begins a new era of the version. What waits was predicted under the o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -16,6 +15,7 @@ from monitor_stream.events.spec import Feature, ModelSpec, NumericReference
 from monitor_stream.events.tables import (
     COLUMNS,
     DELAY_BOUNDS,
+    ERROR_BOUNDS,
     FEATURES,
     LATENCY_BOUNDS,
     PERFORMANCE,
@@ -35,6 +35,8 @@ from monitor_stream.observe.segments import ALL, Segments
 from monitor_stream.observe.sums import GROUPS, Rows, Windows, pack
 
 #: Rows of the table `features` that are no features, before those that are.
+_LATENCY, _DELAY, _ERRORS = np.array(LATENCY_BOUNDS), np.array(DELAY_BOUNDS), np.array(ERROR_BOUNDS)
+
 _SPECIAL: Final = (PREDICTION, SCORE, TARGET)
 _CHECKS: Final[tuple[Check, ...]] = Check.__args__  # type: ignore[attr-defined]
 
@@ -108,8 +110,7 @@ class Era:
         self._by_segment("traffic", windows, segments, counts)
         told = np.flatnonzero(~np.isnan(latency))
         if len(told):
-            sums = _histogram(LATENCY_BOUNDS, latency[told])
-            self._rows("latency").add_each(windows.select(told), ALL, sums)
+            self._rows("latency").add_histogram(windows.select(told), _LATENCY, latency[told])
 
     def observe_features(self, windows: Windows, rows: FeatureRows) -> None:
         """Add up the features of predictions."""
@@ -156,13 +157,13 @@ class Era:
         scores = self.scorer.score(word[chosen], None if chance is None else chance[chosen], truth[chosen])
         windows = windows.select(chosen)
         self._by_segment("performance", windows, predictions["segments"][chosen], scores.performance)
-        for table, (codes, columns) in scores.tables.items():
+        for table, codes in scores.counts.items():
             counted = np.flatnonzero(codes >= 0)
-            if len(counted):
-                some = None if columns is None else columns[:, counted]
-                self._rows(table).add_each(windows.select(counted), codes[counted], some)
+            self._rows(table).add_each(windows.select(counted), codes[counted])
         delay = np.maximum(labels["time"][chosen] - time[chosen], 0.0)
-        self._rows("delay").add_each(windows, ALL, _histogram(DELAY_BOUNDS, delay))
+        self._rows("delay").add_histogram(windows, _DELAY, delay)
+        if scores.multiple is not None:
+            self._rows("errors").add_histogram(windows, _ERRORS, scores.multiple)
         order = np.maximum(labels["position"][chosen], predictions["position"][chosen])
         self._errors.append((order, scores.error))
 
@@ -227,10 +228,3 @@ class Era:
             centred = np.where(missing | unfit, 0.0, numbers - mean)
             sums[5], sums[6] = centred, centred * centred
         self._rows("features").add_each(windows, _SPECIAL.index(name), sums)
-
-
-def _histogram(bounds: Sequence[float], values: Floats) -> Any:
-    counts = np.zeros((len(bounds) + 2, len(values)))
-    counts[np.searchsorted(np.array(bounds), values), np.arange(len(values))] = 1.0
-    counts[-1] = values
-    return counts

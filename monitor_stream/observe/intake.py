@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
@@ -32,6 +33,7 @@ class Rows(msgspec.Struct):
     events: Sequence[Any]
     records: Array
     times: Floats
+    stamps: Floats  # of their Kafka records
     unknown: Array
     typed: bool  # whether features and segments were read with the event
 
@@ -47,24 +49,21 @@ class Rows(msgspec.Struct):
             pick(self.events, chosen),
             self.records[chosen],
             self.times[chosen],
+            self.stamps[chosen],
             self.unknown[chosen],
             self.typed,
         )
 
     def reject_times(self, rejects: Rejects, max_future: float) -> Rows:
         """Set aside events whose time cannot be right."""
-        stamps = self.batch.timestamps
-        read = np.array([stamps[index] for index in self.records.tolist()], np.float64)
-        ahead, old = self.times > read + max_future, self.times < OLDEST
+        ahead, old = self.times > self.stamps + max_future, self.times < OLDEST
         bad = ahead | old
         if not bad.any():
             return self
         for event in np.flatnonzero(bad).tolist():
             record, time = int(self.records[event]), self.times[event]
             if ahead[event]:
-                detail = (
-                    f"{time - read[event]:.0f} s ahead of its record, at most {max_future:.0f} s are believed"
-                )
+                detail = f"{time - self.stamps[event]:.0f} s ahead of its record, at most {max_future:.0f} s are believed"
                 rejects.add(self.batch, record, "timestamp_in_future", detail)
             else:
                 rejects.add(self.batch, record, "timestamp_too_old", f"{time!r} s is before the year 2000")
@@ -110,14 +109,16 @@ def rows_of(batch: Batch, decoded: Decoded, *, typed: bool = False) -> Rows:
     """The events of a batch with their times; one without a time has its record's."""
     events, count = decoded.events, len(decoded.events)
     records = np.arange(count) if decoded.records is None else np.array(decoded.records, np.int64)
-    stamps = batch.timestamps if decoded.records is None else [batch.timestamps[i] for i in decoded.records]
+    stamps = np.array(batch.timestamps, np.float64)
+    stamps = stamps if decoded.records is None else stamps[records]
     raw = list(map(attrgetter("timestamp"), events))
-    times = [
-        time if type(time) is float else stamp if time is None else time.timestamp()
-        for time, stamp in zip(raw, stamps, strict=True)
-    ]
+    try:
+        times = np.array(raw, np.float64)  # None becomes NaN
+    except TypeError:
+        times = np.array([t.timestamp() if isinstance(t, datetime) else t for t in raw], np.float64)
+    times = np.where(np.isnan(times), stamps, times)
     unknown = np.zeros(count, bool) if decoded.unknown is None else np.array(decoded.unknown, bool)
-    return Rows(batch, events, records, np.array(times, np.float64), unknown, typed)
+    return Rows(batch, events, records, times, stamps, unknown, typed)
 
 
 def grouped(rows: Rows, *fields: str) -> Iterator[tuple[Any, Rows]]:

@@ -75,6 +75,17 @@ class Rows:
             sums = np.stack([np.bincount(places, column, spread)[present] for column in columns], axis=1)
         self.add(keys, sums)
 
+    def add_histogram(self, windows: Windows, bounds: Floats, values: Floats) -> None:
+        """Count values by bucket: at most each bound, then above the last; a last column has their sum."""
+        if not len(values):
+            return
+        columns, spread = len(bounds) + 1, len(windows.numbers)
+        places = windows.of * columns + np.searchsorted(bounds, values)
+        counts = np.bincount(places, minlength=spread * columns).reshape(spread, columns)
+        sums = np.column_stack([counts, np.bincount(windows.of, values, spread)])
+        present = counts.any(axis=1)
+        self.add(windows.numbers[present] * GROUPS, sums[present])
+
     def add(self, keys: Ints, sums: Floats) -> None:
         """Add rows of sums, whatever their keys."""
         if not len(keys):

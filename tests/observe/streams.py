@@ -137,7 +137,8 @@ def topics(draw: st.DrawFn) -> tuple[list[Any], list[Any]]:
     """Events of both topics, in order: dicts, and records that cannot be read."""
     both = []
     for event in (_event(), _label()):
-        time, topic = START, []
+        time = START
+        topic: list[Any] = []
         for _ in range(draw(st.integers(0, 25))):
             if draw(st.integers(0, 19)) == 0:
                 topic.append(draw(st.sampled_from(_BROKEN[:-1])))

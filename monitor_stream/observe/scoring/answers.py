@@ -52,22 +52,26 @@ class Truths(msgspec.Struct):
         array([0, 1], dtype=uint8)
         """
         kinds = {float: NUMBER, bool: BOOLEAN, str: TEXT}
-        kind = np.array([kinds[type(label)] for label in labels], np.uint8)
-        if (kind == NUMBER).all():
+        types = set(map(type, labels))
+        if len(types) > 1:
+            kind = np.array([kinds[type(label)] for label in labels], np.uint8)
+            return cls(kind, np.array([_word(label) for label in labels], np.uint64))
+        kind = np.full(len(labels), kinds[types.pop()], np.uint8)
+        if isinstance(labels[0], float):
             return cls(kind, np.array(labels, np.float64).view(np.uint64))
-        table = {label: _word(label) for label in set(labels)} if (kind == kind[0]).all() else None
-        words = map(_word, labels) if table is None else map(table.__getitem__, labels)
-        return cls(kind, np.fromiter(words, np.uint64, len(labels)))
+        table = {label: _word(label) for label in set(labels)}
+        return cls(kind, np.fromiter(map(table.__getitem__, labels), np.uint64, len(labels)))
 
 
 class Scores(msgspec.Struct):
-    """Scored pairs: a row a column of `performance` (pairs in columns), the error signal, and rows of other tables,
-    each by group code with its columns or, where ``None``, to be counted.
+    """Scored pairs: a row a column of `performance` (pairs in columns), the error signal, the group codes to count in
+    other tables (below 0: none), and in a regression the absolute error as a multiple of what is usual.
     """
 
     performance: Floats
     error: Floats
-    tables: dict[TableName, tuple[Ints, Floats | None]]
+    counts: dict[TableName, Ints]
+    multiple: Floats | None = None
 
 
 class Scorer(Protocol):

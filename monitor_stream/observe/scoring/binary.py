@@ -100,7 +100,7 @@ class BinaryScorer:
                 np.where(scored, chance, 0.0),
             ]
         )
-        return Scores(sums, wrong, {"scores": (_score_codes(chance, true, scored), None)})
+        return Scores(sums, wrong, {"scores": _score_codes(chance, true, scored)})
 
     def group(self, table: TableName, code: int) -> str:
         return "positive" if code else "negative"

@@ -9,12 +9,10 @@ import numpy as np
 
 from monitor_stream.events.delta import Floats
 from monitor_stream.events.spec import ModelSpec, NumericReference
-from monitor_stream.events.tables import ERROR_BOUNDS, TableName
+from monitor_stream.events.tables import TableName
 from monitor_stream.observe.columns import Array
 from monitor_stream.observe.scoring.answers import NUMBER, Answers, Scores, Truths, Words
 from monitor_stream.observe.values import MAX_NUMBER
-
-_BOUNDS = np.array(ERROR_BOUNDS)
 
 
 class RegressionScorer:
@@ -59,11 +57,7 @@ class RegressionScorer:
         sums = np.stack(
             [np.ones(len(error)), bad, error, size, error * error, label, label * label, np.abs(truth)]
         )
-        multiple = size / self._scale
-        counts = np.zeros((len(_BOUNDS) + 2, len(error)))
-        counts[np.searchsorted(_BOUNDS, multiple), np.arange(len(error))] = 1.0
-        counts[-1] = multiple
-        return Scores(sums, size, {"errors": (np.zeros(len(error), np.int64), counts)})
+        return Scores(sums, size, {}, size / self._scale)
 
     def group(self, table: TableName, code: int) -> str:
         return ""
