@@ -33,7 +33,6 @@ class TotalsState(msgspec.Struct, array_like=True):
 
     tables: dict[TableName, PackedBlock] = {}
     outcomes: dict[Outcome, int] = {}
-    detections: dict[Detector, int] = {}
     late_rows: int = 0
 
 
@@ -44,7 +43,7 @@ class Totals:
     >>> totals = Totals(TotalsState())
     >>> spec = ModelSpec(model="m", task="binary", segments=["carrier"])
     >>> totals.add("traffic", Rows(["", "carrier=UA"], np.array([[5.0, 0.0], [3.0, 0.0]])), spec)
-    >>> totals.document(spec).predictions
+    >>> totals.document(spec, {}).predictions
     {'UA': 3, '': 2}
     """
 
@@ -53,12 +52,11 @@ class Totals:
         self._prefix = ""
         self._targets: dict[str, str | None] = {}
         self.outcomes = dict(state.outcomes)
-        self.detections = dict(state.detections)
         self.late_rows = state.late_rows
 
     def state(self) -> TotalsState:
         """For the store."""
-        return TotalsState(self._sums.pack(), self.outcomes, self.detections, self.late_rows)
+        return TotalsState(self._sums.pack(), self.outcomes, self.late_rows)
 
     def add(self, table: TableName, rows: Rows, spec: ModelSpec) -> None:
         """Add rows of whatever window."""
@@ -93,7 +91,7 @@ class Totals:
         self._targets[group] = group
         return group
 
-    def document(self, spec: ModelSpec) -> VersionTotals:
+    def document(self, spec: ModelSpec, detections: dict[Detector, int]) -> VersionTotals:
         """As counters and histograms."""
         scale = spec.error_scale.mean if spec.error_scale else 1.0
         errors = self._histogram("errors", ERROR_BOUNDS, scale)
@@ -106,7 +104,7 @@ class Totals:
             outcomes=self.outcomes,
             quality={check: int(row[0]) for check, row in quality} if quality else {},
             features=self._features(),
-            detections=self.detections,
+            detections=detections,
             latency=self._histogram("latency", LATENCY_BOUNDS),
             label_delay=self._histogram("delay", DELAY_BOUNDS),
             absolute_error=errors if spec.task == "regression" else None,

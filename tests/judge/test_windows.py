@@ -128,6 +128,26 @@ def test_late_stays_late_after_a_restart_and_with_a_longer_horizon() -> None:
     assert results_after_finish(heir).totals.late_rows == 1
 
 
+def test_a_window_settles_the_moment_nothing_can_come() -> None:
+    """A row for a window that ends a whole horizon before the clock, to the second, is late."""
+    fold, source = judge(SPEC), Source()
+    feed(fold, source, {}, T + 3900.0, T + 3900.0)
+    feed(fold, source, traffic(T, T + 300), T + 3900.0, T + 3900.0)
+    assert results_after_finish(fold).totals.late_rows == 1
+
+
+def test_a_window_that_closed_stays_closed_after_a_restart() -> None:
+    """The heir does not publish it anew."""
+    fold, source = judge(SPEC), Source()
+    feed(fold, source, traffic(T), T, T)
+    state = dict(fold.changes().puts)
+    feed(fold, source, {}, T + 300.0, T)
+    assert len(published(fold)) == 1
+    heir = judge(SPEC, state={**state, **fold.changes().puts})
+    feed(heir, source, {}, T + 301.0, T)
+    assert published(heir) == []
+
+
 def test_beyond_the_bound_the_oldest_windows_settle_early(monkeypatch: pytest.MonkeyPatch) -> None:
     """Timestamps all over the past cannot fill the memory."""
     monkeypatch.setattr(windows, "MAX_WINDOWS", 3)
