@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from faust.app.base import BootStrategy
+from faust.auth import SASLCredentials, SSLCredentials
 from faust.types import StreamT
 
+from monitor_stream.config import Security
 from monitor_stream.settings import Settings
 from monitor_stream.state.contract import FoldName
 from monitor_stream.stream.tenancies import INPUTS, Tenancies
@@ -29,6 +31,7 @@ def make_app(settings: Settings, tenancies: Tenancies) -> App:
     app = App(
         settings.application,
         broker=";".join(f"kafka://{address.strip()}" for address in settings.bootstrap.split(",")),
+        broker_credentials=_credentials(Security.of(settings)),
         web_enabled=False,
         topic_allow_declare=False,
         topic_disable_leader=True,
@@ -48,6 +51,18 @@ def make_app(settings: Settings, tenancies: Tenancies) -> App:
     for fold, roles in INPUTS.items():
         _add_agent(app, fold, [settings.topic(role) for role in roles])
     return app
+
+
+def _credentials(security: Security) -> SASLCredentials | SSLCredentials | None:
+    """What Faust calls credentials: a login, with or without SSL, or SSL alone."""
+    if security.username is not None:
+        return SASLCredentials(
+            username=security.username,
+            password=security.password,
+            mechanism=security.mechanism,
+            ssl_context=security.ssl_context,
+        )
+    return None if security.ssl_context is None else SSLCredentials(context=security.ssl_context)
 
 
 def _add_agent(app: App, name: FoldName, topics: list[str]) -> None:

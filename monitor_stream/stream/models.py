@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from monitor_stream.config import confluent_config
 from monitor_stream.errors import BrokerError, MonitorStreamError, TopicsError
 from monitor_stream.events.codec import decode_spec
 from monitor_stream.events.spec import ModelSpec, Specs
@@ -62,7 +63,7 @@ class ModelFeed:
     def _run(self, loop: asyncio.AbstractEventLoop, read_to_end: asyncio.Future[None]) -> None:
         consumer = Consumer(
             {
-                "bootstrap.servers": self._settings.bootstrap,
+                **confluent_config(self._settings),
                 "client.id": f"{self._settings.application}-models",
                 "group.id": f"{self._settings.application}-models",  # required, and never joined
                 "enable.auto.commit": False,

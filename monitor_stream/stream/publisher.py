@@ -10,6 +10,7 @@ from typing import Final
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Delivered
 
+from monitor_stream.config import confluent_config
 from monitor_stream.errors import BrokerError
 from monitor_stream.events.fold import Message
 from monitor_stream.settings import Settings
@@ -29,7 +30,7 @@ class Publisher:
         self._settings = settings
         self._producer = Producer(
             {
-                "bootstrap.servers": settings.bootstrap,
+                **confluent_config(settings),
                 "client.id": f"{settings.application}-worker",
                 "enable.idempotence": True,
                 "acks": "all",

@@ -18,7 +18,7 @@ from monitor_stream.state.contract import Commit, FoldName, Holding, Store
 from monitor_stream.stream.health import WorkerStats
 from monitor_stream.stream.moments import Observer, nobody
 from monitor_stream.stream.tenancy import Fetch, Tenancy
-from monitor_stream.stream.topics import check_partitions
+from monitor_stream.topics.plan import unequal
 
 log = logging.getLogger(__name__)
 
@@ -200,11 +200,13 @@ class Tenancies:
         return {fold: partitions[roles[0]] for fold, roles in INPUTS.items()}
 
     def _check(self, kafka: Log, partitions: Mapping[FoldName, set[int]]) -> None:
-        if partitions["observe"]:
-            check_partitions(
-                self._settings,
-                {role: kafka.partitions(self._settings.topic(role)) for role in INPUTS["observe"]},
-            )
+        """Partitions may have been added to one of the topics since the start."""
+        if not partitions["observe"]:
+            return
+        names = {role: self._settings.topic(role) for role in INPUTS["observe"]}
+        counts = {role: kafka.partitions(name) for role, name in names.items()}
+        if counts["predictions"] != counts["labels"]:
+            raise TopicsError(unequal(names, counts["predictions"], counts["labels"]))
 
     async def release(self, kafka: Log, seconds: float) -> None:
         """Commit and publish what is held, within so many seconds, and let go of it; never raises."""

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from monitor_stream.config import confluent_config
 from monitor_stream.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -124,10 +125,7 @@ class Watchdog:
 
     def _watch(self) -> None:
         admin = AdminClient(
-            {
-                "bootstrap.servers": self._settings.bootstrap,
-                "client.id": f"{self._settings.application}-watchdog",
-            },
+            {**confluent_config(self._settings), "client.id": f"{self._settings.application}-watchdog"},
             logger=log,
         )
         while not self._ending.wait(self._interval):

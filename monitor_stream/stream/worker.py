@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
+from monitor_stream import topics
 from monitor_stream.errors import BrokerError
 from monitor_stream.events.fold import Fold
 from monitor_stream.events.spec import Specs
@@ -23,7 +24,6 @@ from monitor_stream.stream.models import ModelFeed
 from monitor_stream.stream.moments import Observer, nobody
 from monitor_stream.stream.publisher import Publisher
 from monitor_stream.stream.tenancies import Tenancies
-from monitor_stream.stream.topics import inspect
 from monitor_stream.stream.transport import App
 from monitor_stream.stream.watchdog import PROGRESS_SECONDS, Watchdog
 
@@ -85,7 +85,7 @@ async def work(
     check_engine()
     stats = stats or WorkerStats()
     specs = Specs()
-    await inspect(settings)
+    await asyncio.to_thread(topics.check, settings)
     async with AsyncExitStack() as stack:
         store = await open_store(settings)
         stack.push_async_callback(store.close)

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import redis
 from confluent_kafka import Producer
 
 from monitor_stream.embedded.ports import free_ports
-from monitor_stream.errors import BrokerError, StoreError, TopicsError
+from monitor_stream.errors import BrokerError, SchemaError, StoreError, TopicsError
 from monitor_stream.settings import Settings
 from tests.servers import KafkaServer, ValkeyServer
 from tests.stream.cluster import Cluster, WorkerProcess
@@ -82,9 +83,8 @@ async def test_a_poison_record_ends_the_worker_and_no_offset_passes_it(
     assert cluster.lag() >= 1
 
 
-async def test_kafka_that_is_away_is_named(valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_kafka_that_is_away_is_named(valkey: ValkeyServer) -> None:
     """Without Kafka the sentence says which address was tried."""
-    monkeypatch.setattr("monitor_stream.stream.topics.TIMEOUT_SECONDS", 1.0)
     (port,) = free_ports(1)
     with pytest.raises(BrokerError, match=f"127.0.0.1:{port}"):
         async with Cluster(Settings(bootstrap=f"127.0.0.1:{port}", redis=valkey.url)).working():
@@ -104,6 +104,16 @@ async def test_a_store_that_is_away_is_named(cluster: Cluster) -> None:
         async with cluster.working():
             pass
     assert "secret" not in str(raised.value)
+
+
+async def test_state_of_another_version_ends_the_worker(cluster: Cluster) -> None:
+    """State that this version cannot read is a sentence at start, not a worker that sits on its partitions."""
+    cluster.create_topics()
+    with redis.Redis.from_url(cluster.settings.redis) as client:
+        client.hset(f"{{{cluster.settings.application}:judge:1}}:state", "@schema", "99")
+    with pytest.raises(SchemaError, match=r"judge, partition 1.*schema 99"):
+        async with cluster.working():
+            pass
 
 
 async def test_topics_that_are_missing_are_named(cluster: Cluster) -> None:
@@ -127,6 +137,6 @@ async def test_unequal_partition_counts_are_refused(cluster: Cluster) -> None:
             "deadletters": 1,
         }
     )
-    with pytest.raises(TopicsError, match=r"2 partitions and .* has 3"):
+    with pytest.raises(TopicsError, match=r"2 partitions and .* 3: "):
         async with cluster.working():
             pass

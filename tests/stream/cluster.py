@@ -35,6 +35,9 @@ class Cluster:
         new = [NewTopic(self.settings.topic(role), count) for role, count in counts.items()]
         for created in self.admin.create_topics(new).values():
             created.result()
+        names = {topic.topic for topic in new}
+        while not names <= self.admin.list_topics(timeout=10).topics.keys():
+            time.sleep(0.05)
 
     def produce(
         self, role: Topic, numbers: Sequence[int], *, compression: str = "none", values: Sequence[bytes] = ()

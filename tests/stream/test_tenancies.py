@@ -316,3 +316,5 @@ async def _disturbed(steps: list[Step]) -> None:
     assert counted.records == {"predictions": produced, "labels": produced}
     assert counted.sums == {"predictions": total, "labels": total}
     assert (await judged(world))[1:] == [2 * produced, 0]
+    for fold in ("observe", "judge"):
+        assert list((await world.store.claim(fold, 0, "reader")).outbox) == []
