@@ -23,7 +23,10 @@ SCHEMA = 1
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """The right to write: only the last claimer of a (fold, partition) has it."""
+    """The right to write: only the last claimer of a (fold, partition) has it.
+
+    `epoch` rises with every claim, and none is given twice, even by a server that lost what it held.
+    """
 
     fold: FoldName
     partition: int

@@ -26,13 +26,19 @@ class Script:
 
 
 #: ARGV: owner, schema. Answers {0, the schema found} where it is another one, else {epoch, names of all fields}.
+#: Epochs are milliseconds of the server's clock, or one above the last where that is more: so none is given twice, even
+#: when the server lost what it held or was restored from a backup, and JUDGE sees that history forks there.
 CLAIM: Final = Script("""
 local schema = redis.call('HGET', KEYS[1], '@schema')
 if schema and schema ~= ARGV[2] then
   return {0, schema}
 end
 redis.call('HSET', KEYS[1], '@schema', ARGV[2], '@owner', ARGV[1])
-local epoch = redis.call('HINCRBY', KEYS[1], '@epoch', 1)
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local last = tonumber(redis.call('HGET', KEYS[1], '@epoch') or '0')
+local epoch = math.max(last + 1, now)
+redis.call('HSET', KEYS[1], '@epoch', string.format('%.0f', epoch))
 return {epoch, redis.call('HKEYS', KEYS[1])}
 """)
 

@@ -111,3 +111,23 @@ async def test_a_server_without_memory_writes_nothing(tmp_path: Path) -> None:
         assert await store.commit(holding.claim, commit(2, puts={"m": b"2"}))
         assert (await store.claim("observe", 0, "b")).state == {"n": b"1", "m": b"2"}
         await store.close()
+
+
+async def test_no_epoch_is_given_twice_even_when_the_store_was_lost(
+    valkey: ValkeyServer, unique: str
+) -> None:
+    """After a restore from a backup, or with nothing at all, a claim has an epoch that nobody had: forks are seen."""
+    store = await open_store(Settings(redis=valkey.url, application=unique))
+    key = f"{{{unique}:observe:0}}:state"
+    await store.claim("observe", 0, "a")
+    with redis.Redis.from_url(valkey.url) as client:
+        backup = client.dump(key)
+        given = [(await store.claim("observe", 0, owner)).claim.epoch for owner in "bcd"]
+        client.restore(key, 0, backup, replace=True)
+        restored = (await store.claim("observe", 0, "e")).claim
+        client.delete(key)
+        emptied = (await store.claim("observe", 0, "f")).claim
+    assert given == sorted(set(given))
+    assert max(given) < restored.epoch < emptied.epoch
+    assert await store.commit(emptied, commit(1))
+    await store.close()
