@@ -13,6 +13,7 @@ import msgspec
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
+from monitor_stream.config import confluent_config
 from monitor_stream.events.fold import Topic
 from monitor_stream.settings import Settings
 from monitor_stream.state.redis import open_store
@@ -28,7 +29,7 @@ class Cluster:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.admin = AdminClient({"bootstrap.servers": settings.bootstrap})
+        self.admin = AdminClient(confluent_config(settings))
 
     def create_topics(self, partitions: dict[Topic, int] | None = None) -> None:
         counts = partitions or dict.fromkeys(get_args(Topic), PARTITIONS)
@@ -44,7 +45,7 @@ class Cluster:
     ) -> None:
         """One record a number, spread over the partitions by its key."""
         producer = Producer(
-            {"bootstrap.servers": self.settings.bootstrap, "compression.type": compression, "linger.ms": 20}
+            {**confluent_config(self.settings), "compression.type": compression, "linger.ms": 20}
         )
         for number in numbers:
             producer.produce(self.settings.topic(role), b"%d %s" % (number, b"." * 100), b"%d" % number)
