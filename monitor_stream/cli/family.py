@@ -37,8 +37,9 @@ Events = queue.SimpleQueue[Ended | Signalled]
 def run_family(names: Sequence[str], environment: Mapping[str, str]) -> Ended | None:
     """Run `monitor-stream NAME` for each name; return when all have ended.
 
-    SIGINT and SIGTERM stop them in order, and the answer is None. When one ends by itself the others are stopped, and
-    the answer says which it was. Should this process be killed, the kernel kills them.
+    SIGINT and SIGTERM stop them, and the answer is None. When one ends by itself the others are stopped, and the answer
+    says which it was; or which had to be killed, as it did not stop in time. Should this process be killed, the kernel
+    kills them.
     """
     events: Events = queue.SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -46,7 +47,14 @@ def run_family(names: Sequence[str], environment: Mapping[str, str]) -> Ended | 
     children = {name: _start(name, environment, events) for name in names}
     first = events.get()
     _stop(children, events)
-    return first if isinstance(first, Ended) else None
+    if isinstance(first, Ended):
+        return first
+    killed = (
+        Ended(name, child.returncode)
+        for name, child in children.items()
+        if child.returncode == -signal.SIGKILL
+    )
+    return next(killed, None)
 
 
 def _start(name: str, environment: Mapping[str, str], events: Events) -> subprocess.Popen[bytes]:

@@ -15,9 +15,6 @@ def worker(settings: Settings) -> None:
 
     Its own metrics are served on `worker_port`; several workers of one machine need a port each, or 0.
     """
-    from monitor_stream import topics
-
-    topics.check(settings)
     from monitor_stream.metrics.endpoint import worker_endpoint
     from monitor_stream.stream.health import WorkerStats
     from monitor_stream.stream.worker import run_worker
