@@ -14,6 +14,7 @@ from monitor_stream.events.codec import encode_json, moment
 from monitor_stream.events.deadletter import DeadLetter, Reason
 from monitor_stream.events.fold import Batch, Message
 from monitor_stream.events.wire import UNVERSIONED, Name, PredictionId, Probability, Timestamp, Value
+from monitor_stream.observe.fields import can_be_field
 
 #: How much of a bad record is kept.
 EXCERPT: Final = 1024
@@ -179,7 +180,9 @@ class Decoder:
 
     def _remember(self, value: bytes) -> None:
         names = msgspec.json.decode(value, type=dict[str, Raw]).keys() - self._known
-        new = sorted(name for name in names if name not in self._extras)[: MAX_EXTRAS - len(self._extras)]
+        new = sorted(name for name in names if name not in self._extras and can_be_field(name))[
+            : MAX_EXTRAS - len(self._extras)
+        ]
         if new:
             self._extras += new
             self._build()

@@ -21,6 +21,7 @@ from monitor_stream.events.delta import Floats
 from monitor_stream.events.spec import CategoricalReference, Feature, Kind, ModelSpec
 from monitor_stream.observe.columns import Array
 from monitor_stream.observe.decode import diagnose
+from monitor_stream.observe.fields import field_names
 from monitor_stream.observe.values import MAX_NUMBER, text
 
 NULL, ABSENT, WRONG, UNSEEN = np.nan, np.inf, -np.inf, 1.0
@@ -128,7 +129,7 @@ class FeatureReader:
                 (f"f{index}", kind, ABSENT if index < len(names) and index not in self._checked else UNSET)
                 for index, kind in enumerate(types)
             ],
-            rename={f"f{index}": name for index, name in enumerate(self._fields)},
+            rename={f"f{index}": name for index, name in enumerate(field_names(self._fields))},
             forbid_unknown_fields=True,
             gc=False,
         )

@@ -220,8 +220,10 @@ class Model:
         for silence in self.silence.values():
             silence.tick(now)
         idle = [topic for topic, silence in self.silence.items() if silence.idle(ends[topic], timeout)]
-        if len(idle) == 2:
-            silent = now - max(silence.since or now for silence in self.silence.values())
+        if len(idle) == len(self.silence):
+            silent = min(
+                now - silence.since for silence in self.silence.values() if silence.since is not None
+            )
             self.clock.reach(self.clock.newest + silent - disorder)
         elif idle:
             self.clock.advance(disorder, skip=idle[0])

@@ -172,7 +172,9 @@ class Buffer:
         vain = np.flatnonzero((run.state == State.OPEN) & (clock > waits))
         self._set(run, vain, State.TAKEN)
         self._set(run, np.flatnonzero((run.state == State.TAKEN) & (clock > known)), State.GONE)
-        due = np.where(run.state == State.OPEN, waits, known)[run.state != GONE]
+        # An open row may be taken at any time, and is then due when it is forgotten.
+        due = np.where((run.state == State.OPEN) & (known <= clock), waits, np.minimum(waits, known))
+        due = due[run.state != GONE]
         # Expiry may be late (the rules look at times, not at what is held) but must not be dear: a long run is
         # looked at again when the clock has crossed a part of what is left of its times.
         run.scan_at = max(due.min(), clock + (due.max() - clock) / SCANS) if len(due) else np.inf

@@ -15,6 +15,7 @@ from monitor_stream.events.deadletter import Reason
 from monitor_stream.events.spec import OTHER, ModelSpec
 from monitor_stream.events.tables import segment_group
 from monitor_stream.observe.decode import diagnose
+from monitor_stream.observe.fields import can_be_field, field_names
 from monitor_stream.observe.values import text
 
 Codes = npt.NDArray[np.uint16]
@@ -45,7 +46,9 @@ class Segments:
         self.row = msgspec.defstruct(
             "Segments",
             [(f"s{index}", str | float | bool | None, None) for index in range(len(self._names))],
-            rename={f"s{index}": name for index, name in enumerate(self._names)},
+            rename={f"s{index}": name for index, name in enumerate(field_names(self._names))},
+            # A name that cannot be a field is looked for event by event; names not asked for are of no concern.
+            forbid_unknown_fields=not all(map(can_be_field, self._names)),
             gc=False,
         )
         self._blank = self.row()

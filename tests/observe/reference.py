@@ -52,7 +52,9 @@ def expected(
     for event in all_predictions:
         spec = specs.find(event["model"], event["version"])
         assert spec is not None
-        _one_prediction(out, event, spec, seen, firsts, _terms(event, specs).duplicate_window_seconds)
+        _one_prediction(
+            out, event, spec, seen=seen, firsts=firsts, window=_terms(event, specs).duplicate_window_seconds
+        )
     for (model, name), some in firsts.items():
         if name == LAST:
             continue
@@ -82,6 +84,7 @@ def _one_prediction(
     out: Expected,
     event: dict[str, Any],
     spec: ModelSpec,
+    *,
     seen: dict[tuple[str, str, str], list[float]],
     firsts: dict[tuple[str, str], list[dict[str, Any]]],
     window: float,
@@ -134,7 +137,8 @@ def _one_prediction(
         if label["c"] <= time + spec.horizon_seconds and position <= label["c"] + window:
             label["joined"] = True
             out.outcomes[model, version, "joined"] += 1
-            _pair(out, event, spec, label, answer if state == "fit" else None, score, groups, check)
+            answer = answer if state == "fit" else None
+            _pair(out, event, spec, label=label, answer=answer, score=score, groups=groups, check=check)
             return
     out.outcomes[model, version, "expired"] += 1
 
@@ -198,6 +202,7 @@ def _pair(
     out: Expected,
     event: dict[str, Any],
     spec: ModelSpec,
+    *,
     label: dict[str, Any],
     answer: Any,
     score: float | None,
@@ -221,7 +226,7 @@ def _pair(
         return
     if answer is None:
         return
-    error, sums = _score(out, (model, version, start), spec, event, answer, truth, score)
+    error, sums = _score(out, (model, version, start), spec, event, answer=answer, truth=truth, score=score)
     assert len(sums) == len(PERFORMANCE[spec.task])
     for group in groups:
         out.add((model, version, "performance", start, group), sums)
@@ -235,6 +240,7 @@ def _score(
     place: tuple[str, str, int],
     spec: ModelSpec,
     event: dict[str, Any],
+    *,
     answer: Any,
     truth: Any,
     score: float | None,

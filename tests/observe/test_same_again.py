@@ -14,7 +14,13 @@ from tests.observe.streams import START, TERMS, Reader, Totals, encoded
 
 #: Small bounds, so that they are met: three segment values, two features, and classes beyond their number.
 SPEC = ModelSpec(
-    model="known", version="1", task="multiclass", classes=["c0"], segments=["place"], max_segment_values=2, **TERMS
+    model="known",
+    version="1",
+    task="multiclass",
+    classes=["c0"],
+    segments=["place"],
+    max_segment_values=2,
+    **TERMS,
 )
 
 _names = st.sampled_from([f"c{index}" for index in range(70)])
@@ -30,10 +36,14 @@ _event = st.fixed_dictionaries(
         "scores": st.dictionaries(_names, st.just(0.5), max_size=3),
         "error": st.just("timeout"),
         "features": st.dictionaries(
-            st.sampled_from(["a", "b", "c d"]), st.sampled_from([None, 1.0, "x", True, [1], 1e200]), max_size=3
+            st.sampled_from(["a", "b", "c d"]),
+            st.sampled_from([None, 1.0, "x", True, [1], 1e200]),
+            max_size=3,
         ),
         "segments": st.dictionaries(
-            st.sampled_from(["place", "other"]), st.sampled_from(["p", "q", "r", "s", 5, True, None]), max_size=2
+            st.sampled_from(["place", "other"]),
+            st.sampled_from(["p", "q", "r", "s", 5, True, None]),
+            max_size=2,
         ),
     },
 )

@@ -1,0 +1,158 @@
+"""Event time in a partition: the slower topic, unless it is idle."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from monitor_stream.events.codec import decode_delta
+from monitor_stream.events.delta import Delta
+from monitor_stream.events.fold import Batch, Limits, Seat, Topic
+from monitor_stream.events.spec import Specs
+from monitor_stream.observe import Observe
+from tests.observe.streams import SPECS, START, Totals
+
+
+def new() -> Observe:
+    return Observe.restore(
+        {}, Seat(partition=0, partitions=1, epoch=1), Specs(SPECS), Limits(idle_timeout_seconds=60.0)
+    )
+
+
+def send(fold: Observe, topic: Topic, *events: dict[str, Any], ended: bool = False) -> None:
+    values = [json.dumps({"model": "price", "version": "2"} | event).encode() for event in events]
+    count = len(values)
+    fold.apply(
+        Batch(topic=topic, offsets=range(count), timestamps=[START + 1e6] * count, values=values, ended=ended)
+    )
+
+
+def predict(fold: Observe, name: str, time: float, **more: Any) -> None:
+    send(fold, "predictions", {"prediction_id": name, "prediction": 1.0, "timestamp": START + time} | more)
+
+
+def label(fold: Observe, name: str, time: float) -> None:
+    send(fold, "labels", {"prediction_id": name, "label": 2.0, "timestamp": START + time})
+
+
+def last(fold: Observe) -> Delta:
+    return decode_delta(fold.drain().messages[-1].value)
+
+
+def test_the_clock_is_the_slower_topic() -> None:
+    """Predictions months ahead of their labels lose nothing."""
+    fold = new()
+    predict(fold, "a", 0.0)
+    predict(fold, "b", 9e5)
+    label(fold, "x", 50.0)
+    delta = last(fold)
+    assert delta.clock == START + 40.0
+    assert delta.watermark == START + 9e5 - 10.0
+    assert delta.versions["2"].pending == 2
+    label(fold, "a", 90.0)
+    assert last(fold).versions["2"].outcomes == {"joined": 1}
+
+
+def test_a_topic_that_was_not_read_to_its_end_holds_the_clock_back() -> None:
+    """Silence says nothing while there is more to read."""
+    fold = new()
+    predict(fold, "a", 0.0)
+    predict(fold, "b", 500.0)
+    label(fold, "x", 50.0)
+    for now in range(0, 1000, 10):
+        fold.tick(float(now))
+    assert last(fold).clock == START + 40.0
+
+
+def test_an_idle_topic_does_not_hold_the_clock_back() -> None:
+    """Without labels for the time-out, predictions expire as their own topic goes on."""
+    fold = new()
+    label(fold, "x", 0.0)
+    send(fold, "labels", ended=True)
+    fold.tick(1000.0)
+    for step in range(10):
+        predict(fold, str(step), 50.0 * step)
+        fold.tick(1010.0 + 10.0 * step)
+    delta = last(fold)
+    assert delta.clock == START + 440.0
+    assert delta.versions["2"].outcomes == {"expired": 7}  # those before 340 - horizon is 100
+    assert delta.versions["2"].pending == 3
+
+
+def test_after_an_idle_topic_wakes_nothing_is_scored_behind_the_clock() -> None:
+    """A label that the clock has passed counts as if it came at the clock."""
+    fold = new()
+    label(fold, "x", 0.0)
+    send(fold, "labels", ended=True)
+    predict(fold, "a", 380.0)
+    predict(fold, "b", 400.0)
+    fold.tick(0.0)
+    fold.tick(59.0)
+    predict(fold, "c", 401.0)
+    fold.tick(61.0)
+    first = fold.drain().messages
+    label(fold, "a", 385.0)
+    totals = Totals([*first, *fold.drain().messages])
+    (scored,) = totals.errors
+    assert scored == ("price", "2", START + 391.0, 1.0)
+
+
+def test_when_both_topics_are_idle_event_time_goes_on_with_the_wall() -> None:
+    """A quiet model's predictions expire after the horizon, and the clock never goes back."""
+    fold = new()
+    predict(fold, "a", 0.0)
+    label(fold, "x", 5.0)
+    for topic in ("predictions", "labels"):
+        send(fold, topic, ended=True)
+    fold.tick(0.0)
+    fold.tick(100.0)
+    assert last(fold).clock == START + 5.0 + 100.0 - 10.0
+    fold.tick(106.0)
+    assert last(fold).versions["2"].outcomes == {"expired": 1}
+    predict(fold, "b", 20.0)
+    assert last(fold).clock == START + 101.0
+
+
+def test_silence_starts_anew_after_a_restart() -> None:
+    """A fold that was restored waits for the whole time-out again: it was not there to hear."""
+    fold = new()
+    predict(fold, "a", 0.0)
+    predict(fold, "b", 200.0)
+    label(fold, "x", 5.0)
+    fold.tick(0.0)
+    fold.drain()
+    fold = Observe.restore(
+        fold.changes().puts,
+        Seat(partition=0, partitions=1, epoch=2),
+        Specs(SPECS),
+        Limits(idle_timeout_seconds=60.0),
+    )
+    send(fold, "labels", ended=True)
+    fold.tick(1000.0)
+    fold.tick(1059.0)
+    assert not fold.drain().messages
+    fold.tick(1060.0)
+    assert last(fold).clock == START + 190.0
+
+
+def test_a_late_prediction_is_counted_where_it_came() -> None:
+    """Its own window may be settled: it counts in none, and is never joined."""
+    fold = new()
+    predict(fold, "a", 200.0)
+    predict(fold, "b", 0.0)
+    label(fold, "b", 1.0)
+    totals = Totals(list(fold.drain().messages))
+    assert not totals.outcomes
+    assert totals.tables["price", "2", "quality", int(START) + 180, "late"].tolist() == [1.0]
+    assert ("price", "2", "traffic", int(START), "") not in totals.tables
+
+
+def test_a_failed_prediction_may_be_answered_by_a_retry() -> None:
+    """An error has no answer that a label could judge; the same id may still bring one."""
+    fold = new()
+    predict(fold, "a", 0.0, prediction=None, error="timeout")
+    predict(fold, "a", 1.0)
+    label(fold, "a", 2.0)
+    totals = Totals(list(fold.drain().messages))
+    assert totals.tables["price", "2", "traffic", int(START), ""].tolist() == [2.0, 1.0]
+    assert totals.outcomes == {("price", "2", "joined"): 1}
