@@ -83,6 +83,14 @@ def test_a_document_tells_what_the_spec_says() -> None:
     assert (histogram.counts[0], histogram.counts[-1], histogram.sum) == (1, 2, 500.0)
 
 
+def test_the_empty_value_and_no_value_are_counted_together() -> None:
+    """Predictions without the first segment stand under the empty value, however OBSERVE tells them."""
+    rows: list[Row] = [(T, "", [9.0, 0.0]), (T, "carrier=UA", [4.0, 0.0]), (T, "carrier=", [3.0, 0.0])]
+    fold, source = judge(SPEC), Source()
+    fold.apply(batch(source.delta({"1": part(SPEC, {"traffic": rows})})))
+    assert document(fold).versions["1"].totals.predictions == {"UA": 4, "": 5}
+
+
 def test_pending_is_the_sum_of_what_the_sources_said_last() -> None:
     """Each source tells its own count anew with each delta."""
     fold, first, second = judge(SPEC), Source(0, 2), Source(1, 2)

@@ -59,6 +59,19 @@ def test_settled_windows_and_fed_errors_are_deleted() -> None:
     assert all(int(name.split(",")[3]) >= day_before_the_newest_end for name in state if '"window"' in name)
 
 
+def test_what_readers_are_no_longer_shown_is_deleted() -> None:
+    """The state holds as many shown windows as the document."""
+    fold, source = judge(SPEC), Source()
+    state: dict[str, bytes] = {}
+    for start in range(T, T + 300 * 150, 3000):
+        feed(fold, source, *range(start, start + 3000, 300), watermark=start + 3000.0)
+        changes = fold.changes()
+        state |= changes.puts
+        for name in changes.deletes:
+            del state[name]
+    assert len([name for name in state if '"shown"' in name]) == 100
+
+
 def test_wide_tables_are_written_without_their_zeros() -> None:
     """Score histograms of 400 bins cost what they hold."""
     rows: list[Row] = [(T, "positive", [1.0] + [0.0] * 399)]

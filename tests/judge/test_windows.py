@@ -88,6 +88,19 @@ def test_revisions_keep_their_distance() -> None:
     assert published(fold) == []
 
 
+def test_revisions_keep_their_distance_over_a_restart() -> None:
+    """When the last one was is not known then, so a whole interval is waited; what is unchanged is not published."""
+    fold, source = judge(SPEC), Source()
+    feed(fold, source, traffic(T, T + 300), T + 600.0, T)
+    feed(fold, source, traffic(T), T + 600.0, T)
+    heir = judge(SPEC, limits=Limits(revision_interval_seconds=30.0), state=fold.changes().puts)
+    heir.tick(1000.0)
+    heir.tick(1029.0)
+    assert published(heir) == []
+    heir.tick(1030.0)
+    assert [(window.start, window.revision, window.n) for window in published(heir)] == [(moment(T), 2, 2)]
+
+
 def test_a_window_without_a_prediction_is_none() -> None:
     """Records that count in no window, such as those too late, do not make one."""
     fold, source = judge(SPEC), Source()
