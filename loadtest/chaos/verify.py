@@ -1,0 +1,166 @@
+"""Reads all that the product left behind, and compares it with what must be there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from loadtest.chaos import fields
+from loadtest.chaos.compare import Difference, compare
+from loadtest.chaos.expect import Expected, Line, expect
+from loadtest.chaos.stream import MAX_RECORD_BYTES, stream
+from loadtest.chaos.world import APPLICATION, PARTITIONS, World
+from loadtest.chaos.writer import Writer
+from monitor_stream.embedded.ports import free_ports
+
+#: Which of the records in the log nobody could read any more: (topic role, partition) → offsets.
+Lost = Mapping[tuple[str, int], range]
+
+_START_SECONDS: Final = 60.0
+
+
+def sequential(writer: Writer, seed: int, lost: Lost) -> Expected:
+    """The sequential computation over what was written, without what retention removed unread."""
+    logs: defaultdict[tuple[str, int], list[Line]] = defaultdict(list)
+    following = {place: iter(offsets) for place, offsets in writer.offsets.items()}
+    for record in stream(seed, writer.written, PARTITIONS):
+        place = (record.role, record.partition)
+        offset = next(following[place])
+        if offset not in lost.get(place, ()):
+            logs[place].append(Line(offset, record.time, record.value))
+    left = {place: list(rest) for place, rest in following.items()}
+    assert not any(left.values()), "the log holds more than was written"
+    return expect(logs, max_record_bytes=MAX_RECORD_BYTES)
+
+
+class Verdict:
+    """What was compared, and what differs."""
+
+    def __init__(self, compared: int, differences: list[Difference], republished: Counter[str]) -> None:
+        self.compared = compared
+        self.differences = differences
+        self.republished = republished
+
+
+def verify(world: World, expected: Expected, *, since: Mapping[str, Mapping[int, int]] | None = None) -> Verdict:
+    """Compare all; on Kafka only what lies at or above the offsets `since`, by topic role and partition."""
+    wanted = fields.expected(expected)
+    found: fields.Fields = {}
+    republished: Counter[str] = Counter()
+    differences: list[Difference] = []
+    documents = {}
+    for fold, partition in world.partitions():
+        key = f"{{{APPLICATION}:{fold}:{partition}}}:results"
+        for name, data in world.store.hgetall(key).items():
+            documents[name.decode()] = data
+            found.update(fields.from_document(name.decode(), data))
+    newest = _newest_windows(world, differences, republished, since)
+    found.update(fields.from_windows(newest.values()))
+    differences += _shown(documents, newest)
+    letters = [json.loads(value) for value in read(world, "deadletters", since)]
+    found.update(fields.from_deadletters(letters))
+    republished["deadletters"] = len(letters) - len({(d["topic"], d["partition"], d["offset"]) for d in letters})
+    found.update(fields.from_metrics(_metrics(world)))
+    return Verdict(len(wanted), compare(wanted, found) + differences, republished)
+
+
+def _newest_windows(
+    world: World,
+    differences: list[Difference],
+    republished: Counter[str],
+    since: Mapping[str, Mapping[int, int]] | None,
+) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """The last revision of each window. One that is published twice must say the same twice."""
+    newest: dict[tuple[str, str, str], dict[str, Any]] = {}
+    revisions: dict[tuple[Any, ...], bytes] = {}
+    for value in read(world, "windows", since):
+        window = json.loads(value)
+        key = (window["model"], window["version"], window["start"])
+        if revisions.setdefault((*key, window["revision"]), value) != value:
+            name = f"window/{'/'.join(key)}/revision/{window['revision']}"
+            differences.append(Difference(name, "published twice, and alike", "published twice, and different"))
+        if key not in newest or window["revision"] > newest[key]["revision"]:
+            newest[key] = window
+    republished["windows"] += sum(1 for _ in read(world, "windows", since)) - len(revisions)
+    return newest
+
+
+def _shown(documents: Mapping[str, bytes], newest: Mapping[tuple[str, str, str], Any]) -> Iterator[Difference]:
+    """The windows in a model's document are those on Kafka, but for details of the older ones."""
+    for name, data in documents.items():
+        if not name.startswith("model:"):
+            continue
+        for window in fields.shown(data):
+            key = (window["model"], window["version"], window["start"])
+            at = f"document/{'/'.join(key)}"
+            for what in ("revision", "n", "labelled", "settled", "metrics", "quality"):
+                published = newest.get(key, {}).get(what)
+                if published != window.get(what):
+                    yield Difference(f"{at}/{what}", published, window.get(what))
+
+
+def read(world: World, role: str, since: Mapping[str, Mapping[int, int]] | None = None) -> Iterator[bytes]:
+    """The values of a topic, to its end."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": world.kafka.bootstrap,
+            "group.id": "verifier",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+        }
+    )
+    try:
+        topic = f"monitor.{role}"
+        unread = set(consumer.list_topics(topic, timeout=10.0).topics[topic].partitions)
+        first = (since or {}).get(role, {})
+        consumer.assign([TopicPartition(topic, part, first.get(part, 0)) for part in unread])
+        while unread:
+            message = consumer.poll(10.0)
+            if message is None:
+                raise RuntimeError(f"{topic} cannot be read to its end")
+            if (error := message.error()) is None:
+                yield message.value() or b""
+            elif error.code() == KafkaError._PARTITION_EOF:
+                unread.discard(message.partition())
+    finally:
+        consumer.close()
+
+
+def _metrics(world: World) -> str:
+    """``/metrics`` of a server that starts now."""
+    (port,) = free_ports(1)
+    environment = world.environment(world.kafka.bootstrap) | {"MONITOR_STREAM_PORT": str(port)}
+    log_path = world.directory / "server.log"
+    from monitor_stream.embedded.processes import ChildProcess
+
+    server = ChildProcess.run(
+        [sys.executable, "-m", "monitor_stream", "server"],
+        directory=world.directory,
+        log_path=log_path,
+        environment=environment,
+    )
+    deadline = time.monotonic() + _START_SECONDS
+    try:
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10.0) as answer:
+                    return str(answer.read().decode())
+            except (urllib.error.URLError, ConnectionError):
+                if time.monotonic() > deadline or not server.is_running:
+                    raise RuntimeError(f"the server does not answer; see {log_path}") from None
+                time.sleep(0.2)
+    finally:
+        try:
+            server.stop(15.0)
+        except subprocess.TimeoutExpired:
+            server.kill()

@@ -1,0 +1,380 @@
+"""The servers, the workers, and what a supervisor does: starts again what has ended."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import redis
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    OffsetSpec,
+    ResourceType,
+)
+from confluent_kafka import TopicPartition
+
+from loadtest.chaos.relay import Relay, Relays
+from loadtest.chaos.specs import SPECS
+from loadtest.chaos.stream import MAX_RECORD_BYTES
+from loadtest.chaos.worker import COUNTS
+from monitor_stream.embedded import QUICK_RESTART, QUICK_START, Kafka, Valkey
+from monitor_stream.embedded.ports import free_ports
+from monitor_stream.embedded.processes import ChildProcess
+
+APPLICATION: Final = "chaos"
+PARTITIONS: Final = 12
+#: Workers there can be at a time; each has a way of its own to the broker.
+SLOTS: Final = 4
+SESSION_SECONDS: Final = 6.0
+#: Nothing may count as idle because of a fault: no outage lasts so long.
+IDLE_SECONDS: Final = 100_000.0
+#: A supervisor waits so long before it starts again what has ended.
+RESTART_SECONDS: Final = 0.5
+#: No fault may stop the workers for longer, once it is over.
+PATIENCE_SECONDS: Final = 150.0
+
+FOLDS: Final = ("observe", "judge")
+
+
+class StuckError(Exception):
+    """The workers did not go on after a fault."""
+
+
+class ChaosKafka(Kafka):
+    """A broker with one listener for each slot, which it advertises at the relay before it."""
+
+    relays: list[Relay]
+
+    def choose_ports(self) -> None:
+        super().choose_ports()
+        for relay, port in zip(self.relays, free_ports(len(self.relays)), strict=True):
+            relay.upstream = port
+
+    def _write_properties(self) -> Path:
+        path = super()._write_properties()
+        names = [f"SLOT{slot}" for slot in range(len(self.relays))]
+        controller = f"CONTROLLER://127.0.0.1:{self._controller_port}"
+        bound = [f"{n}://127.0.0.1:{r.upstream}" for n, r in zip(names, self.relays, strict=True)]
+        told = [f"{n}://127.0.0.1:{r.port}" for n, r in zip(names, self.relays, strict=True)]
+        direct = f"PLAINTEXT://{self.bootstrap}"
+        lines = {
+            "listeners": ",".join([direct, controller, *bound]),
+            "advertised.listeners": ",".join([direct, *told]),
+            "listener.security.protocol.map": ",".join(
+                f"{name}:PLAINTEXT" for name in ["CONTROLLER", "PLAINTEXT", *names]
+            ),
+            "inter.broker.listener.name": "PLAINTEXT",
+        }
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(f"{name}={value}\n" for name, value in lines.items())
+        return path
+
+
+class Slot:
+    """A place for a worker, as a supervisor sees it. `wanted` says whether one should run here."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.world = world
+        self.number = number
+        self.directory = world.directory / f"worker-{number}"
+        self.directory.mkdir()
+        self.wanted = False
+        self.process: ChildProcess | None = None
+        self.frozen = False
+        self._ended = 0.0
+        self._expected: str | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def log_path(self) -> Path:
+        return self.directory / "worker.log"
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.is_running
+
+    def look(self) -> None:
+        """Note an end, and start again what should run."""
+        with self._lock:
+            if self.process is not None and not self.process.is_running:
+                code = self.process.exit_code
+                kind = self._expected or ("killed" if code == -signal.SIGKILL else f"exit code {code}")
+                self.world.exits[kind] += 1
+                self._expected, self.process, self._ended = None, None, time.monotonic()
+                self.frozen = False
+            if self.wanted and self.process is None and time.monotonic() - self._ended > RESTART_SECONDS:
+                self._start()
+
+    def _start(self) -> None:
+        environment = self.world.environment(f"127.0.0.1:{self.world.brokers[self.number].port}")
+        (self.directory / "kill").unlink(missing_ok=True)
+        self.process = ChildProcess.run(
+            [sys.executable, "-m", "loadtest.chaos.worker"],
+            directory=Path.cwd(),
+            log_path=self.log_path,
+            environment={**environment, "CHAOS_DIRECTORY": str(self.directory)},
+        )
+
+    def start(self) -> None:
+        self.wanted = True
+        self.look()
+
+    def kill(self) -> None:
+        """SIGKILL, now."""
+        with self._lock:
+            if self.process is not None:
+                self.process.kill()
+
+    def kill_at(self, moment: str) -> None:
+        """SIGKILL when it comes to that moment."""
+        order = self.directory / "order"
+        order.write_text(moment)
+        order.rename(self.directory / "kill")
+
+    @property
+    def ordered(self) -> bool:
+        """Whether an order to die was not carried out yet."""
+        return (self.directory / "kill").exists()
+
+    def signal(self, number: int) -> None:
+        with self._lock:
+            if self.process is not None and self.process.is_running:
+                os.kill(self.process.pid, number)
+                self.frozen = number == signal.SIGSTOP
+
+    def stop(self) -> tuple[int | None, float]:
+        """SIGTERM, and no restart. The exit code, and how many seconds it took."""
+        with self._lock:
+            self.wanted = False
+            began = time.monotonic()
+            process = self.process
+            if process is None:
+                return None, 0.0
+            self._expected = "stopped"
+            process.stop(60.0)
+            return process.exit_code, time.monotonic() - began
+
+
+class World:
+    """See the module's docstring; a context manager."""
+
+    def __init__(self, directory: Path, *, breaking: str | None = None) -> None:
+        self.directory = directory
+        self.breaking = breaking
+        self.exits: Counter[str] = Counter()
+        self._stack = contextlib.ExitStack()
+        self._ending = threading.Event()
+
+    def __enter__(self) -> World:
+        relays = self._stack.enter_context(Relays())
+        self.brokers = [relays.open() for _ in range(SLOTS)]
+        self.store_relay = relays.open()
+        kafka = type("ChaosKafka", (ChaosKafka,), {"relays": self.brokers})
+        self.kafka = self._stack.enter_context(
+            kafka.start(
+                self.directory / "kafka",
+                java_flags=QUICK_START,
+                properties={
+                    **QUICK_RESTART,
+                    "group.min.session.timeout.ms": 1000,
+                    "log.cleaner.backoff.ms": 500,
+                    "log.retention.check.interval.ms": 1000,
+                },
+            )
+        )
+        self.valkey = self._stack.enter_context(Valkey.start(self.directory / "valkey"))
+        self.store_relay.upstream = int(self.valkey.url.rpartition(":")[2].partition("/")[0])
+        self.store = redis.Redis.from_url(self.valkey.url, socket_timeout=10.0)
+        self._stack.callback(self.store.close)
+        self.admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap, "log_level": 0})
+        self._make_topics()
+        self.slots = [Slot(self, number) for number in range(SLOTS)]
+        supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
+        supervisor.start()
+        self._stack.callback(supervisor.join)
+        self._stack.callback(self._ending.set)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        for slot in self.slots:
+            slot.wanted = False
+            slot.kill()
+        self._stack.close()
+
+    def environment(self, bootstrap: str) -> dict[str, str]:
+        """The settings of a worker, as a user gives them."""
+        settings = {
+            "BOOTSTRAP": bootstrap,
+            "REDIS": f"redis://127.0.0.1:{self.store_relay.port}/0",
+            "APPLICATION": APPLICATION,
+            "SESSION_TIMEOUT_SECONDS": SESSION_SECONDS,
+            "RESTORE_TIMEOUT_SECONDS": 30,
+            "COMMIT_INTERVAL_SECONDS": 0.5,
+            "IDLE_TIMEOUT_SECONDS": IDLE_SECONDS,
+            "REVISION_INTERVAL_SECONDS": 2,
+            "MAX_RECORD_BYTES": MAX_RECORD_BYTES,
+            "MAX_EXPORTED_FEATURES": 100,
+            "WORKER_PORT": 0,
+        }
+        environment = {f"MONITOR_STREAM_{name}": str(value) for name, value in settings.items()}
+        return environment | ({"CHAOS_BREAK": self.breaking} if self.breaking else {})
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `monitor-stream` once, past the relays."""
+        environment = {**os.environ, **self.environment(self.kafka.bootstrap)}
+        return subprocess.run(
+            [sys.executable, "-m", "monitor_stream", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def _make_topics(self) -> None:
+        done = self.command("topics", "apply", "--partitions", str(PARTITIONS), "--replication", "1")
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        for role in ("predictions", "labels"):  # their records are years old
+            self.configure(role, {"retention.ms": "-1"})
+        paths = []
+        for spec in SPECS:
+            paths.append(self.directory / f"{spec['model']}-{spec['version']}.json")
+            paths[-1].write_bytes(msgspec.json.encode(spec))
+        done = self.command("models", "apply", *map(str, paths))
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+
+    def configure(self, role: str, config: dict[str, str]) -> None:
+        entries = [
+            ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in config.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, f"monitor.{role}", incremental_configs=entries)
+        for answer in self.admin.incremental_alter_configs([resource]).values():
+            answer.result()
+
+    def _supervise(self) -> None:
+        while not self._ending.wait(0.1):
+            for slot in self.slots:
+                slot.look()
+
+    # Workers
+
+    def workers(self) -> list[Slot]:
+        """The slots in which a worker should run."""
+        return [slot for slot in self.slots if slot.wanted]
+
+    def scale(self, count: int) -> None:
+        """Start or stop workers until so many should run."""
+        for slot in self.slots:
+            if slot.wanted and len(self.workers()) > count:
+                slot.stop()
+        for slot in self.slots:
+            if not slot.wanted and len(self.workers()) < count:
+                slot.start()
+
+    def counted(self) -> Counter[str]:
+        """What all processes together have read so far, the dead ones too."""
+        total: Counter[str] = Counter()
+        for path in self.directory.glob("worker-*/counts.*"):
+            data = path.read_bytes()
+            if len(data) == COUNTS.size:
+                read, skipped, lost, refused = COUNTS.unpack(data)
+                total.update(read=read, skipped=skipped, lost=lost, refused=refused)
+        return total
+
+    # The store, and Kafka, as they are
+
+    def partitions(self) -> Iterator[tuple[str, int]]:
+        return itertools.product(FOLDS, range(PARTITIONS))
+
+    def states(self, *names: str) -> dict[tuple[str, int], list[int]]:
+        """Numbers of the state of each (fold, partition): -1 for what is not there."""
+        pipeline = self.store.pipeline(transaction=False)
+        for fold, partition in self.partitions():
+            pipeline.hmget(f"{{{APPLICATION}:{fold}:{partition}}}:state", list(names))
+        answers = pipeline.execute()
+        return {
+            key: [-1 if value is None else int(value) for value in values]
+            for key, values in zip(self.partitions(), answers, strict=True)
+        }
+
+    def ends(self, role: str) -> dict[int, int]:
+        """The end of each partition of a topic."""
+        return self._offsets(role, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+    def _offsets(self, role: str, spec: Any) -> dict[int, int]:
+        asked = {TopicPartition(f"monitor.{role}", partition): spec for partition in range(PARTITIONS)}
+        answers = self.admin.list_offsets(asked, request_timeout=10.0)
+        return {place.partition: answer.result().offset for place, answer in answers.items()}
+
+    # Waiting
+
+    def await_progress(self, *, new_epoch: bool = False, patience: float = PATIENCE_SECONDS) -> float:
+        """Until each partition of OBSERVE has a commit made from now on; how many seconds that took.
+
+        With `new_epoch` the commit must be one of a worker that claimed the partition from now on.
+        """
+        began, before = time.monotonic(), self._commits()
+        waiting = {key for key in self.partitions() if key[0] == "observe"}
+        claimed: dict[tuple[str, int], int] = {}
+        while waiting:
+            if time.monotonic() - began > patience:
+                raise StuckError(f"no commit of {sorted(waiting)} for {patience:.0f} s")
+            time.sleep(0.05)
+            for key, (epoch, commit) in self._commits().items():
+                if new_epoch and epoch == before[key][0]:
+                    continue
+                claimed.setdefault(key, commit if new_epoch else before[key][1])
+                if commit > claimed[key]:
+                    waiting.discard(key)
+        return time.monotonic() - began
+
+    def _commits(self) -> dict[tuple[str, int], list[int]]:
+        while True:
+            try:
+                return self.states("@epoch", "@commit")
+            except redis.RedisError:
+                time.sleep(0.05)
+
+    def await_end(self, patience: float = PATIENCE_SECONDS) -> None:
+        """Until all is read, judged and published."""
+        began = time.monotonic()
+        quiet = 0
+        while quiet < 3:  # twice the time between two commits
+            if time.monotonic() - began > patience:
+                raise StuckError(f"not at the end after {patience:.0f} s: {self._behind()}")
+            time.sleep(1.0)
+            quiet = 0 if self._behind() else quiet + 1
+
+    def _behind(self) -> str:
+        ends = {role: self.ends(role) for role in ("predictions", "labels", "deltas")}
+        for (fold, partition), offsets in self.states(
+            "offset:predictions", "offset:labels", "offset:deltas"
+        ).items():
+            roles = ("deltas",) if fold == "judge" else ("predictions", "labels")
+            for role in roles:
+                offset = offsets[("predictions", "labels", "deltas").index(role)]
+                if ends[role][partition] > max(offset, 0):
+                    return f"{role}/{partition} was read to {offset} of {ends[role][partition]}"
+        for fold, partition in self.partitions():
+            names = self.store.hkeys(f"{{{APPLICATION}:{fold}:{partition}}}:state")
+            if any(name.startswith(b"outbox:") for name in names):
+                return f"{fold}/{partition} has something to publish"
+        return ""
