@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping
 from typing import Final
 
+from monitor_stream import topics
 from monitor_stream.errors import BrokerError
 from monitor_stream.settings import Settings
 from monitor_stream.state.contract import FoldName
-from monitor_stream.stream.topics import inspect
 
 REFRESH_SECONDS: Final = 60.0
 
@@ -33,11 +34,11 @@ class TopicPartitions:
         if not self._known or time.monotonic() - self._asked > REFRESH_SECONDS:
             self._asked = time.monotonic()
             try:
-                topics = await inspect(self._settings)
+                counts = await asyncio.to_thread(topics.check, self._settings)
             except BrokerError as error:
                 if not self._known:
                     raise
                 _log.warning("Using the partition counts known so far: %s", error)
             else:
-                self._known = {"observe": topics["predictions"], "judge": topics["deltas"]}
+                self._known = {"observe": counts["predictions"], "judge": counts["deltas"]}
         return self._known
