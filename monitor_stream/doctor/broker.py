@@ -13,7 +13,7 @@ from monitor_stream.settings import Settings
 from monitor_stream.topics import Plan, diff, existing
 from monitor_stream.topics.cluster import Cluster
 from monitor_stream.topics.plan import PAIR, Existing
-from monitor_stream.topics.registry import read_specs
+from monitor_stream.topics.registry import Registry, read_specs
 
 #: A record may be so far ahead of our clock before the sender's clock is suspect.
 AHEAD_SECONDS: Final = 60.0
@@ -33,9 +33,10 @@ def check_broker(settings: Settings) -> Iterator[Finding]:
         return
     yield _topics(settings, there, diff(settings))
     yield _pair(there)
-    yield _senders(settings)
+    senders = Cluster(settings).newest_timestamps(settings.topic(role) for role in PAIR)
+    yield _senders(senders, time.time())
     if "models" in there:
-        yield _specs(settings)
+        yield _specs(read_specs(settings))
 
 
 def _topics(settings: Settings, there: Mapping[Topic, Existing], plan: Plan) -> Finding:
@@ -61,9 +62,7 @@ def _pair(there: Mapping[Topic, Existing]) -> Finding:
     return ok("partitions", found)
 
 
-def _senders(settings: Settings) -> Finding:
-    newest = Cluster(settings).newest_timestamps(settings.topic(role) for role in PAIR)
-    now = time.time()
+def _senders(newest: Mapping[str, float], now: float) -> Finding:
     ahead = {topic: moment - now for topic, moment in newest.items() if moment - now > AHEAD_SECONDS}
     if ahead:
         found = ", ".join(f"{topic} holds a record {seconds:.0f} s ahead" for topic, seconds in ahead.items())
@@ -76,8 +75,7 @@ def _senders(settings: Settings) -> Finding:
     return ok("senders' clocks", f"newest event came {age:.0f} s ago")
 
 
-def _specs(settings: Settings) -> Finding:
-    registry = read_specs(settings)
+def _specs(registry: Registry) -> Finding:
     found = f"{len(registry.specs)} in force"
     if registry.unreadable:
         wrong = "; ".join(f"{key}: {reason}" for key, reason in registry.unreadable.items())

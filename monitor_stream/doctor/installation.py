@@ -35,14 +35,15 @@ def _python(running: tuple[int, int]) -> Finding:
 
 
 def _libraries(requirements: list[str]) -> Finding:
-    wanted = [requirement for text in requirements if _applies(requirement := Requirement(text))]
-    wrong = [f"{requirement.name} {_installed(requirement.name)}, not {requirement.specifier}"
-             for requirement in wanted if not _fits(requirement)]  # fmt: skip
+    wrong = [
+        f"{requirement.name} {_installed(requirement.name)}, not {requirement.specifier or 'there'}"
+        for requirement in map(Requirement, requirements)
+        if _applies(requirement) and not _fits(requirement)
+    ]
     if wrong:
         return fail("libraries", "; ".join(wrong), "Install again: pip install --upgrade monitor-stream")
-    return ok(
-        "libraries", ", ".join(f"{name} {_installed(name)}" for name in ("confluent-kafka", "redis", "river"))
-    )
+    names = ("confluent-kafka", "redis", "river")
+    return ok("libraries", ", ".join(f"{name} {_installed(name)}" for name in names))
 
 
 def _applies(requirement: Requirement) -> bool:
@@ -50,7 +51,10 @@ def _applies(requirement: Requirement) -> bool:
 
 
 def _fits(requirement: Requirement) -> bool:
-    return requirement.specifier.contains(_installed(requirement.name), prereleases=True)
+    try:
+        return requirement.specifier.contains(version(requirement.name), prereleases=True)
+    except PackageNotFoundError:
+        return False
 
 
 def _installed(name: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
@@ -32,16 +32,15 @@ def check_store(settings: Settings) -> Iterator[Finding]:
         return
     with client:
         try:
-            yield _version(client, where)
+            yield _version(client.info("server"), where)
             yield _durability(client)
-            yield _memory(client)
-            yield _clock(client)
+            yield _memory(client.info("memory"))
+            yield _clock(_skew(client))
         except (RedisError, OSError) as error:
             yield fail("redis", f"{where} does not answer: {error}", advice)
 
 
-def _version(client: Redis, where: str) -> Finding:
-    told = client.info("server")
+def _version(told: Mapping[str, Any], where: str) -> Finding:
     if "valkey_version" in told:
         return ok("redis", f"Valkey {told['valkey_version']} at {where}")
     version = str(told["redis_version"])
@@ -68,8 +67,7 @@ def _durability(client: Redis) -> Finding:
     return ok("durability", "the server confirms that a commit is on disk")
 
 
-def _memory(client: Redis) -> Finding:
-    told = client.info("memory")
+def _memory(told: Mapping[str, Any]) -> Finding:
     policy = str(told.get("maxmemory_policy", "noeviction"))
     used, limit = int(told["used_memory"]), int(told.get("maxmemory", 0))
     found = f"{used / 2**20:,.0f} MiB used" + (f" of {limit / 2**20:,.0f}" if limit else ", no limit")
@@ -84,11 +82,15 @@ def _memory(client: Redis) -> Finding:
     return ok("memory", found)
 
 
-def _clock(client: Redis) -> Finding:
+def _skew(client: Redis) -> float:
+    """By how many seconds the server's clock is ahead of ours."""
     before = time.time()
     seconds, micros = client.time()
     after = time.time()
-    skew = seconds + micros / 1e6 - (before + after) / 2
+    return float(seconds) + int(micros) / 1e6 - (before + after) / 2
+
+
+def _clock(skew: float) -> Finding:
     found = f"{abs(skew):.1f} s {'behind' if skew > 0 else 'ahead of'} the server of Redis"
     advice = "Set the clocks by NTP: a worker tells late from early by its own."
     if abs(skew) > SKEW_FAIL_SECONDS:
