@@ -38,8 +38,8 @@ def stack(parts: Sequence[Columns]) -> Columns:
     }
 
 
-def select(columns: Columns, rows: Array) -> Columns:
-    """Some rows, by mask or index."""
+def select(columns: Columns, rows: Array | slice) -> Columns:
+    """Some rows, by mask, index or slice."""
     return {name: column[rows] for name, column in columns.items()}
 
 

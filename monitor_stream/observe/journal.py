@@ -7,7 +7,7 @@ that is all gone is deleted: so a row is written a few times in its life, and no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -17,6 +17,10 @@ from monitor_stream.observe.columns import Array, Columns, pack, select, stack, 
 
 #: Rows of one segment: bounds what one commit rewrites, and the number of fields of a full buffer.
 SEGMENT_ROWS: Final = 8192
+
+
+#: Held rows of ascending ranges ``first <= seq < last``, each in order of arrival.
+Between = Callable[[Sequence[tuple[int, int]]], list[Columns]]
 
 
 class State(IntEnum):
@@ -67,19 +71,19 @@ class Journal:
         self,
         prefix: str,
         end: int,
-        between: Callable[[int, int], Columns],
+        between: Between,
         puts: dict[str, bytes],
         deletes: list[str],
     ) -> None:
         """Add to `puts` and `deletes` what makes the store hold the buffer as it is.
 
-        `between(first, last)` gives the held rows of a range of `seq`; `end` is above every `seq`.
+        `between` gives the held rows of ranges of `seq`; `end` is above every `seq`.
         """
         self._apply_marks()
-        if end > self._written:
-            for first in range(self._written, end, SEGMENT_ROWS):
-                self._segments += self._put(prefix, between(first, min(end, first + SEGMENT_ROWS)), puts)
-            self._written = end
+        starts = range(self._written, end, SEGMENT_ROWS)
+        for rows in between([(first, min(end, first + SEGMENT_ROWS)) for first in starts]) if starts else ():
+            self._segments += self._put(prefix, rows, puts)
+        self._written = end
         self._compact(prefix, between, puts, deletes)
         for segment in self._segments:
             if segment.touched:
@@ -89,11 +93,12 @@ class Journal:
     def _apply_marks(self) -> None:
         starts = np.array([segment.seqs[0] for segment in self._segments], np.int64)
         for seqs, state in self._marks:
-            homes = np.searchsorted(starts, seqs, "right") - 1
-            for home in np.unique(homes):
-                segment = self._segments[home]
-                segment.states[np.searchsorted(segment.seqs, seqs[homes == home])] = state
-                segment.touched = True
+            ordered = np.sort(seqs)
+            ends = np.append(np.searchsorted(ordered, starts[1:]), len(ordered)).tolist()
+            for segment, first, end in zip(self._segments, [0, *ends], ends, strict=False):
+                if first < end:
+                    segment.states[np.searchsorted(segment.seqs, ordered[first:end])] = state
+                    segment.touched = True
         self._marks = []
 
     def _put(self, prefix: str, rows: Columns, puts: dict[str, bytes]) -> list[Segment]:
@@ -107,23 +112,22 @@ class Journal:
     def _compact(
         self,
         prefix: str,
-        between: Callable[[int, int], Columns],
+        between: Between,
         puts: dict[str, bytes],
         deletes: list[str],
     ) -> None:
-        groups, self._segments = _groups(self._segments), []
-        kept = self._segments
-        for group in groups:
-            if len(group) == 1 and 2 * group[0].live > len(group[0].seqs):
-                kept.append(group[0])
-                continue
-            for segment in group:
-                for key in (f"{prefix}/{segment.number}", _marks_key(prefix, segment)):
-                    puts.pop(key, None)
-                    deletes.append(key)
-            if any(segment.live for segment in group):
-                rows = between(int(group[0].seqs[0]), int(group[-1].seqs[-1]) + 1)
-                kept += self._put(prefix, rows, puts)
+        groups = [group for group in _groups(self._segments) if _is_stale(group)]
+        if not groups:
+            return
+        stale = [segment for group in groups for segment in group]
+        for segment in stale:
+            for key in (f"{prefix}/{segment.number}", _marks_key(prefix, segment)):
+                puts.pop(key, None)
+                deletes.append(key)
+        kept = set(self._segments) - set(stale)
+        for rows in between([(int(group[0].seqs[0]), int(group[-1].seqs[-1]) + 1) for group in groups]):
+            kept.update(self._put(prefix, rows, puts))
+        self._segments = sorted(kept, key=lambda segment: int(segment.seqs[0]))
 
     @classmethod
     def restore(cls, prefix: str, fields: Mapping[str, bytes]) -> tuple[Journal, Columns]:
@@ -146,6 +150,11 @@ class Journal:
         journal._number = 1 + max(segment.number for segment in journal._segments)
         journal._written = 1 + max(int(segment.seqs[-1]) for segment in journal._segments)
         return journal, stack(parts)
+
+
+def _is_stale(group: list[Segment]) -> bool:
+    """Whether to write segments anew: several as one, or one that is half gone."""
+    return len(group) > 1 or 2 * group[0].live <= len(group[0].seqs)
 
 
 def _groups(segments: list[Segment]) -> list[list[Segment]]:

@@ -7,7 +7,7 @@ there are about log n of them and a row is moved about log n times. Runs follow 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -220,17 +220,23 @@ class Buffer:
             buffer._held = len(run)
         return buffer
 
-    def _between(self, first: int, last: int) -> Columns:
-        """Held rows with ``first <= seq < last``, in order of arrival."""
+    def _between(self, ranges: Sequence[tuple[int, int]]) -> list[Columns]:
+        """Held rows of each range ``first <= seq < last`` in order of arrival; the ranges ascend and do not overlap."""
+        firsts, lasts = np.array(ranges, np.int64).T
         parts = []
         for run in self.runs:
-            if run.first < last and run.last >= first:
+            if run.first < lasts[-1] and run.last >= firsts[0]:
                 seqs = run.columns["seq"]
-                parts.append((run, np.flatnonzero((seqs >= first) & (seqs < last) & (run.state != GONE))))
+                near = np.flatnonzero((seqs >= firsts[0]) & (seqs < lasts[-1]) & (run.state != GONE))
+                parts.append(
+                    (run, near[seqs[near] < lasts[np.searchsorted(firsts, seqs[near], "right") - 1]])
+                )
         if not parts:
-            return {}
+            return [{} for _ in ranges]
         rows = stack([select(run.columns, r) for run, r in parts])
-        return select(rows, np.argsort(rows["seq"]))
+        rows = select(rows, np.argsort(rows["seq"]))
+        starts, ends = (np.searchsorted(rows["seq"], limits).tolist() for limits in (firsts, lasts))
+        return [select(rows, slice(start, end)) for start, end in zip(starts, ends, strict=True)]
 
     def _set(self, run: Run, rows: Array, state: State) -> None:
         if not len(rows):
