@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, Literal
 
+import numpy as np
+
 from monitor_stream.events.codec import moment
+from monitor_stream.events.delta import Floats
 from monitor_stream.events.results import Rolling
 from monitor_stream.events.spec import ModelSpec
 from monitor_stream.events.tables import TableName
@@ -43,16 +46,7 @@ def retention(seconds: float) -> float:
 
 def essence(sums: Sums) -> Sums:
     """What of a settled window the spans still need."""
-    kept = Sums()
-    for table in _WHOLE:
-        row = sums.row(table)
-        if row is not None:
-            kept.add(table, Rows([""], row[None, :]))
-    for table in _CELLS:
-        block = sums.tables.get(table)
-        if block is not None:
-            kept.add(table, Rows(list(block.groups), block.rows))
-    return kept
+    return _merged([sums])
 
 
 def roll(windows: Iterable[OpenWindow], spec: ModelSpec) -> dict[Span, Rolling]:
@@ -68,13 +62,29 @@ def roll(windows: Iterable[OpenWindow], spec: ModelSpec) -> dict[Span, Rolling]:
 
 
 def _merge(windows: list[OpenWindow], seconds: float, end: float, spec: ModelSpec) -> Rolling:
-    merged = Sums()
-    for window in sorted(windows, key=lambda window: window.start):
-        for table, block in essence(window.sums).tables.items():
-            merged.add(table, Rows(list(block.groups), block.rows))
+    merged = _merged([window.sums for window in sorted(windows, key=lambda window: window.start)])
     return Rolling(
         seconds=seconds,
         end=moment(end),
         n=merged.total("traffic", 0),
         metrics=overall(merged, spec.task),
     )
+
+
+def _merged(windows: list[Sums]) -> Sums:
+    merged = Sums()
+    for table in (*_WHOLE, *_CELLS):
+        rows: dict[str, list[Floats]] = {}
+        width = 0
+        for sums in windows:
+            block = sums.tables.get(table)
+            if block is None:
+                continue
+            if block.columns != width:  # of another task, before the spec was corrected
+                rows, width = {}, block.columns
+            for group, row in [("", block.row(""))] if table in _WHOLE else block:
+                rows.setdefault(group, []).append(row)
+        if rows:
+            added = np.array([np.sum(some, axis=0) for some in rows.values()])
+            merged.add(table, Rows(list(rows), added))
+    return merged
