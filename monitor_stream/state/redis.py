@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 
@@ -17,7 +17,7 @@ from monitor_stream.errors import SchemaError, SettingsError, StoreError
 from monitor_stream.events.fold import Message
 from monitor_stream.settings import Settings
 from monitor_stream.state.contract import SCHEMA, Claim, Commit, FoldName, Holding, by_document
-from monitor_stream.state.scripts import CLAIM, COMMIT, Script
+from monitor_stream.state.scripts import CLAIM, COMMIT, FORGET, Script
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +146,24 @@ class RedisStore:
                 pipeline.hgetall(self._key(fold, partition, "results"))
             answers = await pipeline.execute()
         return by_document([{name.decode(): data for name, data in answer.items()} for answer in answers])
+
+    async def pulse(self, fold: FoldName, partition: int) -> tuple[int, int]:
+        """The epoch and the number of the last commit: while a worker holds the partition, they move."""
+        async with self._errors("look into"):
+            epoch, commit = await cast(
+                "Awaitable[list[bytes | None]]",
+                self._client.hmget(self._key(fold, partition, "state"), ["@epoch", "@commit"]),
+            )
+        return int(epoch or 0), int(commit or 0)
+
+    async def forget(self, fold: FoldName, partition: int, offsets: Mapping[str, int]) -> None:
+        """Drop state, outbox and results, whatever their schema. The next claimer reads from these offsets, by topic
+        role, and where there is none from the beginning; whoever holds a claim is shut out.
+        """
+        keys = [self._key(fold, partition, kind) for kind in ("state", "results")]
+        pairs = [item for role, offset in offsets.items() for item in (f"offset:{role}", offset)]
+        async with self._errors("clear a partition in"):
+            await self._run(FORGET, keys, [SCHEMA, *pairs])
 
     async def close(self) -> None:
         await self._client.aclose()

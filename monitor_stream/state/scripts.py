@@ -1,4 +1,4 @@
-"""The two Lua scripts that write: each runs alone on the server, so each is one transaction.
+"""The Lua scripts that write: each runs alone on the server, so each is one transaction.
 
 All of a (fold, partition) is one hash, so that it is there as a whole or not at all. Its fields:
 
@@ -25,22 +25,31 @@ class Script:
         self.digest: Final = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
 
-#: ARGV: owner, schema. Answers {0, the schema found} where it is another one, else {epoch, names of all fields}.
 #: Epochs are milliseconds of the server's clock, or one above the last where that is more: so none is given twice, even
 #: when the server lost what it held or was restored from a backup, and JUDGE sees that history forks there.
-CLAIM: Final = Script("""
+_NEXT_EPOCH: Final = """
+local function next_epoch()
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local last = tonumber(redis.call('HGET', KEYS[1], '@epoch') or '0')
+  return string.format('%.0f', math.max(last + 1, now))
+end
+"""
+
+#: ARGV: owner, schema. Answers {0, the schema found} where it is another one, else {epoch, names of all fields}.
+CLAIM: Final = Script(
+    _NEXT_EPOCH
+    + """
 local schema = redis.call('HGET', KEYS[1], '@schema')
 if schema and schema ~= ARGV[2] then
   return {0, schema}
 end
 redis.call('HSET', KEYS[1], '@schema', ARGV[2], '@owner', ARGV[1])
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local last = tonumber(redis.call('HGET', KEYS[1], '@epoch') or '0')
-local epoch = math.max(last + 1, now)
-redis.call('HSET', KEYS[1], '@epoch', string.format('%.0f', epoch))
-return {epoch, redis.call('HKEYS', KEYS[1])}
-""")
+local epoch = next_epoch()
+redis.call('HSET', KEYS[1], '@epoch', epoch)
+return {tonumber(epoch), redis.call('HKEYS', KEYS[1])}
+"""
+)
 
 #: ARGV: epoch, owner, number, published, then five lists, each led by its length: offsets (field, value), other
 #: fields to put (field, value), fields to delete, documents to put (name, document), documents to delete.
@@ -106,3 +115,18 @@ for sent = tonumber(held[4] or '0') + 1, published do
 end
 return 1
 """)
+
+#: ARGV: schema, then pairs of field and offset. Forgets all but the order of claims, so that whoever still holds one is
+#: shut out, and sets where to read on.
+FORGET: Final = Script(
+    _NEXT_EPOCH
+    + """
+local epoch = next_epoch()
+redis.call('UNLINK', KEYS[1], KEYS[2])
+redis.call('HSET', KEYS[1], '@schema', ARGV[1], '@epoch', epoch, '@owner', '')
+for index = 2, #ARGV, 2 do
+  redis.call('HSET', KEYS[1], ARGV[index], ARGV[index + 1])
+end
+return 1
+"""
+)
