@@ -91,7 +91,8 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True):
         Deltas of a (source, model) form a chain: `number` rises by one, `previous` is (epoch, number) of the one
         before, (0, 0) for the first. JUDGE drops numbers it has, and sees a fork where a source went back in time.
     watermark
-        The source's newest prediction time less the allowed disorder: windows close at the minimum over sources.
+        The source's newest prediction time less the allowed disorder, or its clock where that is ahead because no
+        predictions come: windows close at the minimum over sources.
     clock
         The source's join clock, the slower of its two topics: what is scored later has `order` at or above it.
     outcomes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import Self
+from typing import Final, Self
 
 from monitor_stream.events.codec import encode_json
 from monitor_stream.events.fold import Batch, Changes, Limits, Outputs, Seat, State, Topic
@@ -17,6 +17,10 @@ from monitor_stream.observe.intake import Part, Rows, grouped, positioned, read,
 from monitor_stream.observe.persist import Header, Unsaid, Writer
 from monitor_stream.observe.registry import Registry
 from monitor_stream.observe.values import hashes
+
+#: Seconds. Time alone is told in steps of the allowed disorder, and no smaller ones than this: a thousand models that
+#: are silent must not send a thousand deltas a second to say so.
+LEAST_STEP: Final = 1.0
 
 
 class Observe:
@@ -92,9 +96,9 @@ class Observe:
             by_model.setdefault(piece.model, []).append(piece)
         for name, model in self._registry.models.items():
             disorder = self._registry.terms(name).allowed_disorder_seconds
-            watermark = max(model.clock.prediction - disorder, 0.0)
+            watermark = max(model.clock.prediction - disorder, model.clock.time)
             pieces = by_model.get(name, [])
-            if pieces or model.outcomes or model.announced != (watermark, model.clock.time):
+            if pieces or model.outcomes or model.has_moved(watermark, max(disorder, LEAST_STEP)):
                 messages.extend(deltas(model, pieces, self._seat, watermark))
         self._rejects.messages, self._pieces = [], []
         return Outputs(messages, {"source": encode_json(self._source())})

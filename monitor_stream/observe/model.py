@@ -215,6 +215,11 @@ class Model:
         self.silence[topic].heard = True
         self.clock.advance(disorder)
 
+    def has_moved(self, watermark: float, step: float) -> bool:
+        """Whether watermark or clock have gone on by a step since they were last announced."""
+        told = self.announced
+        return watermark - told[0] >= step or self.clock.time - told[1] >= step
+
     def tick(self, now: float, ends: Mapping[Topic, float | None], timeout: float, disorder: float) -> None:
         """Go on without the topics in which the model is idle; without both, at the pace of the wall."""
         for silence in self.silence.values():
