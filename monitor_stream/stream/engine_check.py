@@ -50,6 +50,7 @@ MEMBERS: Final[Mapping[type[Any], tuple[str, ...]]] = {
         "_ensure_consumer",
         "_fetch_records",
         "call_thread",
+        "on_thread_stop",
         "topic_partitions",
     ),
     AIOKafkaConsumer: ("beginning_offsets", "end_offsets", "commit", "assignment"),

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 #: How long the whole topic may take to read at start.
 START_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.5
+#: How long the thread is waited for; it is a daemon, and may hang on a broker that does not answer.
+STOP_SECONDS: Final = 1.0
 
 
 class ModelFeed:
@@ -58,7 +60,7 @@ class ModelFeed:
     async def stop(self) -> None:
         self._ending.set()
         if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
+            await asyncio.to_thread(self._thread.join, STOP_SECONDS)
 
     def _run(self, loop: asyncio.AbstractEventLoop, read_to_end: asyncio.Future[None]) -> None:
         consumer = Consumer(

@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 #: How long one fetch waits for records: as long may a claim wait for the lock.
 FETCH_SECONDS: Final = 0.2
+#: How long leaving the group may take.
+LEAVE_SECONDS: Final = 2.0
 
 Records = Mapping[TP, list[Any]]
 #: Where reading stands, and where the partition ends; partitions of which no end is known yet are left out.
@@ -49,6 +51,18 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
         return consumer
+
+    async def on_thread_stop(self) -> None:
+        """Leave the group, unless the broker does not answer: the group notices that by itself.
+
+        A fetch that waits to try again comes out of aiokafka's `stop` as a cancellation. Let through, it would end this
+        thread without a word to Faust, which then waits a minute for it.
+        """
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await super().on_thread_stop()
+        except (TimeoutError, asyncio.CancelledError):
+            log.warning("Kafka did not answer when this worker left; its group finds out by itself.")
 
     async def fetch(self, partitions: set[TP], seconds: float) -> tuple[Records, Ends]:
         """What has come of these partitions, waiting so long for something to come."""

@@ -32,6 +32,9 @@ LOOP_SECONDS: Final = 120.0
 #: How long records may wait without one being applied.
 PROGRESS_SECONDS: Final = 120.0
 
+#: How long the thread is waited for; it is a daemon, and may hang on a broker that does not answer.
+STOP_SECONDS: Final = 1.0
+
 Place = tuple[str, int]
 
 
@@ -121,7 +124,7 @@ class Watchdog:
 
     async def stop(self) -> None:
         self._ending.set()
-        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._thread.join, STOP_SECONDS)
 
     def _watch(self) -> None:
         admin = AdminClient(

@@ -9,19 +9,49 @@ import pytest
 from monitor_stream.embedded import Kafka, Valkey
 from monitor_stream.embedded.kafka import QUICK_RESTART
 from monitor_stream.settings import Settings
-from tests.stream.cluster import Cluster
+from tests.stream.cluster import Cluster, WorkerProcess
 
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def servers(tmp_path: Path) -> Iterator[tuple[Kafka, Valkey]]:
-    """Servers of this test's own, for it kills them."""
+Servers = tuple[Kafka, Valkey]
+
+
+@pytest.fixture(scope="module")
+def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Servers of this file's own, for its tests kill them."""
+    directory = tmp_path_factory.mktemp("outages")
     with (
-        Kafka.start(tmp_path / "kafka", properties=QUICK_RESTART) as kafka,
-        Valkey.start(tmp_path / "valkey") as valkey,
+        Kafka.start(directory / "kafka", properties=QUICK_RESTART) as kafka,
+        Valkey.start(directory / "valkey") as valkey,
     ):
         yield kafka, valkey
+
+
+@pytest.fixture
+def servers(mortal: Servers) -> Servers:
+    """Both servers, alive."""
+    for server in mortal:
+        if not server.is_running:
+            server.restart()
+    return mortal
+
+
+@pytest.fixture
+def cluster(servers: Servers, unique: str) -> Cluster:
+    kafka, valkey = servers
+    cluster = Cluster(
+        Settings(
+            bootstrap=kafka.bootstrap,
+            redis=valkey.url,
+            application=unique,
+            topic_prefix=unique,
+            commit_interval_seconds=0.2,
+            session_timeout_seconds=6.0,
+        )
+    )
+    cluster.create_topics()
+    return cluster
 
 
 async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -30,18 +60,9 @@ async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_both_servers_may_crash_under_a_worker(servers: tuple[Kafka, Valkey]) -> None:
+async def test_both_servers_may_crash_under_a_worker(servers: Servers, cluster: Cluster) -> None:
     """Valkey is killed and comes back, then Kafka: the same worker goes on, and its totals are exact."""
     kafka, valkey = servers
-    cluster = Cluster(
-        Settings(
-            bootstrap=kafka.bootstrap,
-            redis=valkey.url,
-            commit_interval_seconds=0.2,
-            session_timeout_seconds=6.0,
-        )
-    )
-    cluster.create_topics()
     cluster.produce("predictions", range(1_000))
     async with cluster.working() as stats:
         await cluster.until_judged(1_000)
@@ -59,3 +80,15 @@ async def test_both_servers_may_crash_under_a_worker(servers: tuple[Kafka, Valke
         await cluster.until_judged(3_000)
     assert (await cluster.observed()).sums["predictions"] == sum(range(3_000))
     assert await cluster.judged() == (3_000, 0)
+
+
+@pytest.mark.parametrize("victim", [0, 1], ids=["kafka", "valkey"])
+async def test_a_worker_ends_in_time_without_its_servers(
+    servers: Servers, cluster: Cluster, victim: int, tmp_path: Path
+) -> None:
+    """SIGTERM ends a worker with code 0 within ten seconds, also while a server does not answer."""
+    cluster.produce("labels", range(100))
+    worker = await WorkerProcess(cluster.settings, tmp_path).ready()
+    await cluster.until_judged(100)
+    await asyncio.to_thread(servers[victim].kill)
+    assert (await worker.terminate())[0] == 0
