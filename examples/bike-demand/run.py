@@ -77,10 +77,10 @@ def judge(rows: pa.Table, spec: ModelSpec) -> Replay:
     return replay(merge([("predictions", predictions)], [("labels", labels)]), Specs([spec]))
 
 
-def send(rows: pa.Table, spec: ModelSpec, bootstrap: str) -> None:
-    """Send the rows to a monitor that runs."""
-    publish_spec(Settings(bootstrap=bootstrap), spec)
-    with MonitorClient(bootstrap) as client:
+def send(rows: pa.Table, spec: ModelSpec, settings: Settings) -> None:
+    """Send the spec and the rows to a monitor that runs."""
+    publish_spec(settings, spec)
+    with MonitorClient(settings.bootstrap, topic_prefix=settings.topic_prefix) as client:
         client.log_frame(
             rows,
             model=MODEL,
@@ -93,10 +93,7 @@ def send(rows: pa.Table, spec: ModelSpec, bootstrap: str) -> None:
             features=forest.FEATURES,
         )
         left = client.flush(60.0)
-    print(
-        f"Sent {len(rows):,} forecasts and their truth to {bootstrap}"
-        + (f", {left} are lost" if left else "")
-    )
+    print(f"Sent {len(rows):,} forecasts and their truth to {settings.bootstrap}; {left} events are lost")
 
 
 def show(found: Replay) -> None:
@@ -132,6 +129,7 @@ def main() -> None:
     parser.add_argument(
         "--kafka", metavar="HOST:PORT", help="send the events to the monitor that reads from here"
     )
+    parser.add_argument("--topic-prefix", default="monitor", help="the first part of its topics' names")
     parser.add_argument("--spec", metavar="FILE", type=Path, help="also write the model's spec to this file")
     arguments = parser.parse_args()
     print("Reading two years of rentals, training a forest on the first half of 2011")
@@ -142,7 +140,7 @@ def main() -> None:
 
         arguments.spec.write_bytes(pretty(spec))
     if arguments.kafka:
-        send(watched(hours), spec, arguments.kafka)
+        send(watched(hours), spec, Settings(bootstrap=arguments.kafka, topic_prefix=arguments.topic_prefix))
     else:
         show(judge(watched(hours), spec))
 

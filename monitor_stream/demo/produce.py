@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 import numpy as np
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from monitor_stream.client.client import PARTITIONER
 from monitor_stream.config import confluent_config
 from monitor_stream.demo.events import Stream
 from monitor_stream.demo.speed import Speed
@@ -118,7 +119,6 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "enable.idempotence": True,
         "compression.type": "lz4",
         "linger.ms": 20,
-        # As every client of Kafka in Java does, so that others who send to these topics reach the same partition.
-        "partitioner": "murmur2_random",
+        "partitioner": PARTITIONER,
         "log_level": 0,
     }
