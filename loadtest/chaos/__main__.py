@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import shutil
 import statistics
 import sys
 import tempfile
+import threading
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,15 +22,19 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from loadtest.chaos.faults import FAULTS
+from loadtest.chaos.aftermath import back_up, restored_and_emptied
+from loadtest.chaos.faults import FAULTS, SERVER_FAULTS, WORKER_FAULTS
 from loadtest.chaos.run_state import Run
 from loadtest.chaos.verify import Verdict, sequential, verify
-from loadtest.chaos.world import PARTITIONS, StuckError, World
+from loadtest.chaos.world import PARTITIONS, SESSION_SECONDS, StuckError, World
 from loadtest.chaos.writer import Writer
 
 #: Records a second: what leaves two cores room for broker, store, workers and everybody else on the machine.
 RATE: Final = 2_500
-#: At least so long nothing strikes.
+RETENTION: Final = "retention passed the offset"
+#: Retention strikes each partition once at most, and not all of them.
+MAX_LOSSES: Final = 8
+#: So long nothing strikes.
 PAUSE_SECONDS: Final = (0.2, 1.5)
 
 
@@ -62,6 +68,7 @@ class Report(msgspec.Struct, kw_only=True):
 
 
 def main() -> None:
+    """Run by the command line's arguments."""
     arguments = _arguments()
     directory = Path(tempfile.mkdtemp(prefix="chaos-", dir=arguments.directory))
     report = run(
@@ -70,6 +77,7 @@ def main() -> None:
         seconds=arguments.minutes * 60.0,
         rate=arguments.rate,
         outage=arguments.outage,
+        short=arguments.short,
         only=arguments.only,
         breaking=arguments.without,
         say=print,
@@ -88,11 +96,16 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m loadtest.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--minutes", type=float, default=5.0, help="how long faults strike; each strikes once")
+    parser.add_argument(
+        "--minutes", type=float, default=5.0, help="how long faults strike; each strikes once"
+    )
+    parser.add_argument("--short", action="store_true", help="two faults at a time from the start, each once")
     parser.add_argument("--rate", type=int, default=RATE, help="records a second")
     parser.add_argument("--outage", type=float, default=30.0, help="seconds a server stays away")
     parser.add_argument("--only", action="append", choices=FAULTS, help="these faults alone")
-    parser.add_argument("--without", help="take a safeguard out of the workers: deduplication, fencing, seek-lock")
+    parser.add_argument(
+        "--without", help="take a safeguard out of the workers: deduplication, fencing, seek-lock"
+    )
     parser.add_argument("--json", type=Path, help="write the report here")
     parser.add_argument("--directory", help="where logs and data go while it runs")
     return parser.parse_args()
@@ -103,49 +116,110 @@ def run(
     *,
     seed: int,
     seconds: float,
+    short: bool = False,
     rate: int = RATE,
     outage: float = 30.0,
     only: list[str] | None = None,
     breaking: str | None = None,
     workers: int = 2,
-    say: Any = lambda _: None,
+    say: Callable[[str], object] = lambda _: None,
 ) -> Report:
-    """One run: each fault once in a drawn order, then more of them until the time is over, one or two at a time."""
+    """Each fault once, in a drawn order, one after the other; then two at a time until the time is over.
+
+    The short form strikes two at a time from the start, each fault once.
+    """
     began = time.monotonic()
-    with World(directory, breaking=breaking) as world:
+    session = 3.0 if short else SESSION_SECONDS
+    with World(directory, session=session, breaking=breaking) as world:
         writer = Writer(world.kafka.bootstrap, seed=seed, rate=rate, partitions=PARTITIONS)
-        state = Run(world, random.Random(seed), outage=outage, workers=workers)
+        state = Run(world, seed, outage=outage, workers=workers)
         writer.start()
         world.scale(workers)
+        verdict = Verdict(0, [], Counter())
         try:
             world.await_progress()
-            _strike(state, list(only or FAULTS), seconds, say)
+            if not only:
+                back_up(world)
+            until = time.monotonic() + seconds
+            names = list(only or FAULTS)
+            if short:
+                _together(state, names, until, say)
+            else:
+                _separately(state, names, say)
+                if only:
+                    _separately(state, names, say, until)
+                else:
+                    _together(state, [], until, say)
             writer.close()
             world.await_end()
+            say("verifying")
+            verdict = verify(world, sequential(writer, seed, state.lost))
+            if not only and not verdict.differences:
+                say("losing the store, and rebuilding")
+                verdict.add(restored_and_emptied(state, writer, seed))
         except StuckError as error:
             state.complaints.append(f"stuck: {error}")
-            return _report(state, writer, Verdict(0, [], state.faults), seed, time.monotonic() - began)
-        say("verifying")
-        verdict = verify(world, sequential(writer, seed, state.lost))
         return _report(state, writer, verdict, seed, time.monotonic() - began)
 
 
-def _strike(state: Run, names: list[str], seconds: float, say: Any) -> None:
-    draw, world = state.draw, state.world
-    until = time.monotonic() + seconds
-    order = draw.sample(names, len(names))
+def _separately(state: Run, names: list[str], say: Callable[[str], object], until: float = 0.0) -> None:
+    """Each fault on its own; the next one when all is well again. Then, until the time is over, any of them."""
+    order = state.draw.sample(names, len(names)) if not until else []
     while order or time.monotonic() < until:
-        name = order.pop(0) if order else draw.choice(names)
-        if name == "retention passed the offset" and state.faults[name] >= 4:
-            continue
-        time.sleep(draw.uniform(*PAUSE_SECONDS))
-        began, read = time.monotonic(), world.counted()["skipped"]
-        FAULTS[name](state)
-        state.faults[name] += 1
-        pause = world.await_progress()
-        world.scale(state.workers)
-        state.reread[name] += world.counted()["skipped"] - read
-        say(f"{name}: {time.monotonic() - began:.1f} s, of which {pause:.1f} s to recover")
+        name = order.pop(0) if order else state.draw.choice(names)
+        time.sleep(state.draw.uniform(*PAUSE_SECONDS))
+        before = _ahead(state.world)
+        _strike(state, name, say)
+        state.world.await_progress()
+        state.reread[name].append(max(0, _ahead(state.world) - before))
+
+
+def _ahead(world: World) -> int:
+    """How many records more were read than the offsets in the store say: what was read again, and what is not committed."""
+    offsets = world.states("offset:predictions", "offset:labels")
+    return world.counted()["read"] - sum(max(0, offset) for pair in offsets.values() for offset in pair)
+
+
+def _together(state: Run, names: list[str], until: float, say: Callable[[str], object]) -> None:
+    """Two lanes, of faults of workers and of servers: each of `names` once, and then any until the time is over."""
+    failures: list[BaseException] = []
+
+    def lane(faults: list[str]) -> None:
+        try:
+            order = state.draw.sample(faults, len(faults))
+            once = [name for name in order if name in names]
+            while (once or time.monotonic() < until) and not failures:
+                time.sleep(state.draw.uniform(*PAUSE_SECONDS))
+                _strike(state, once.pop(0) if once else state.draw.choice(faults), say)
+        except BaseException as error:  # noqa: BLE001  # raised by the thread that waits
+            failures.append(error)
+
+    lanes = [
+        threading.Thread(target=lane, args=(list(faults),), name=name)
+        for name, faults in (("workers", WORKER_FAULTS), ("servers", SERVER_FAULTS))
+    ]
+    for thread in lanes:
+        thread.start()
+    for thread in lanes:
+        thread.join()
+    if failures:
+        raise failures[0]
+    state.world.await_progress()
+
+
+def _strike(state: Run, name: str, say: Callable[[str], object]) -> None:
+    if name == RETENTION and state.faults[name] >= MAX_LOSSES:
+        return
+    began = time.monotonic()
+    if name in SERVER_FAULTS:
+        with state.servers_in_trouble():
+            SERVER_FAULTS[name](state)
+            state.world.await_progress()
+    else:
+        WORKER_FAULTS[name](state)
+        state.world.scale(state.workers)
+    state.faults[name] += 1
+    say(f"{name}: {time.monotonic() - began:.1f} s")
 
 
 def _report(state: Run, writer: Writer, verdict: Verdict, seed: int, seconds: float) -> Report:
@@ -158,7 +232,7 @@ def _report(state: Run, writer: Writer, verdict: Verdict, seed: int, seconds: fl
         events=writer.written,
         read=counted["read"],
         reread=counted["read"] - unique,
-        reread_by_fault=dict(state.reread),
+        reread_by_fault={name: round(statistics.median(counts)) for name, counts in state.reread.items()},
         skipped=counted["skipped"],
         refused_commits=counted["refused"],
         lost=lost,
@@ -184,10 +258,11 @@ def _spread(values: list[float]) -> dict[str, float]:
 def show(report: Report) -> None:
     """Print the report."""
     console = Console()
-    table = Table("fault", "times", title=f"Chaos, seed {report.seed}")
-    for name in FAULTS:
-        if name in report.faults:
-            table.add_row(name, str(report.faults[name]))
+    table = Table("fault", "times", "read again (median)", title=f"Chaos, seed {report.seed}")
+    for name, times in report.faults.items():
+        table.add_row(
+            name, str(times), f"{report.reread_by_fault.get(name, 0):,}" if report.reread_by_fault else ""
+        )
     console.print(table)
     verdict = "[green]exact[/]" if report.ok else "[bold red]WRONG[/]"
     console.print(
@@ -195,7 +270,9 @@ def show(report: Report) -> None:
         f"retention ({report.lost_said} said), {sum(report.faults.values())} faults; {report.compared:,} fields "
         f"compared, [bold]{report.wrong_totals} wrong[/]: {verdict}"
     )
-    console.print(f"SIGKILL to the heirs' first commits: {report.recovery_seconds}; SIGTERM: {report.stop_seconds}")
+    console.print(
+        f"SIGKILL to the heirs' first commits: {report.recovery_seconds}; SIGTERM: {report.stop_seconds}"
+    )
     console.print(f"exits {report.exits}, published again {report.republished}")
     for complaint in report.complaints:
         console.print(f"[red]{complaint}[/]")

@@ -65,6 +65,8 @@ class Sums:
 
 
 class Version:
+    """A version of a model."""
+
     def __init__(self, model: str, version: str) -> None:
         self.spec = spec_of(model, version)
         self.windows: defaultdict[float, Sums] = defaultdict(Sums)
@@ -91,13 +93,17 @@ class Version:
 
 
 class Model:
+    """What belongs to all versions of a model. `watermarks` and `closed` tell how far it came in each partition."""
+
     def __init__(self) -> None:
         self.outcomes: Counter[str] = Counter()
-        self.closed: dict[int, float] = {}  # partition → how far its clock came
+        self.closed: dict[int, float] = {}
         self.watermarks: dict[int, float] = {}
 
 
 class Source:
+    """A partition of predictions and labels."""
+
     def __init__(self) -> None:
         self.records: Counter[str] = Counter()
         self.dead: dict[str, Counter[str]] = {}
@@ -181,16 +187,16 @@ class _Partition:
                 if (model, first.number) not in self.met and first.position + window < clocks[model]:
                     self.expected.models[model].outcomes["orphan"] += 1
         for topic in ("predictions", "labels"):
-            times = [time for (of, _), time in self.newest.items() if of == topic]
-            if times and max(times):
-                self.source.newest[topic] = max(times)
+            latest = max((time for (of, _), time in self.newest.items() if of == topic), default=0.0)
+            if latest:
+                self.source.newest[topic] = latest
 
     def _each(self, lines: Iterable[Line], topic: str, take: Any) -> None:
         for number, line in enumerate(lines):
             self.source.records[topic] += 1
             try:
                 event = _read(topic, line, self.max_record_bytes)
-            except _Dead as dead:
+            except _DeadError as dead:
                 reason = str(dead)
                 self.expected.dead[topic, self.number, line.offset] = reason
                 self.source.dead.setdefault(topic, Counter())[reason] += 1
@@ -198,7 +204,7 @@ class _Partition:
             take(number, event, event["timestamp"])
 
     def _position(self, topic: str, model: str, time: float) -> float:
-        disorder = spec_of(model, VERSIONS[model][0])["allowed_disorder_seconds"]
+        disorder: float = spec_of(model, VERSIONS[model][0])["allowed_disorder_seconds"]
         newest = self.newest[topic, model]
         self.newest[topic, model] = max(newest, time)
         return max(time, newest - disorder)
@@ -251,43 +257,43 @@ class _Partition:
             self.source.pending += 1
 
 
-class _Dead(Exception):
-    pass
+class _DeadError(Exception):
+    """A record that cannot be read; the message is the reason."""
 
 
 def _read(topic: str, line: Line, max_record_bytes: int) -> dict[str, Any]:
     value = line.value
     if value is None:
-        raise _Dead("tombstone")
+        raise _DeadError("tombstone")
     if len(value) > max_record_bytes:
-        raise _Dead("too_large")
+        raise _DeadError("too_large")
     try:
         text = value.decode()
     except UnicodeDecodeError:
-        raise _Dead("not_utf8") from None
+        raise _DeadError("not_utf8") from None
     constants: list[str] = []
     try:
         event = json.loads(text, parse_constant=constants.append)
     except ValueError:
-        raise _Dead("not_json") from None
+        raise _DeadError("not_json") from None
     if constants:
-        raise _Dead("not_finite")
+        raise _DeadError("not_finite")
     required = ("model",) if topic == "predictions" else ("model", "prediction_id", "label")
     if any(name not in event for name in required):
-        raise _Dead("missing_field")
+        raise _DeadError("missing_field")
     if len(event["model"]) > 200 or not 0.0 <= (event.get("score") or 0.0) <= 1.0:
-        raise _Dead("out_of_bounds")
+        raise _DeadError("out_of_bounds")
     if event.get("timestamp") is None:
         event["timestamp"] = line.time
     if not isinstance(event["timestamp"], int | float):
-        raise _Dead("wrong_type")
+        raise _DeadError("wrong_type")
     if event["timestamp"] > line.time + UNPUBLISHED["max_future_seconds"]:
-        raise _Dead("timestamp_in_future")
+        raise _DeadError("timestamp_in_future")
     if event["timestamp"] < TOO_OLD:
-        raise _Dead("timestamp_too_old")
+        raise _DeadError("timestamp_too_old")
     for name in ("features", "segments"):
         if not isinstance(event.get(name), dict | None):
-            raise _Dead("wrong_type")
+            raise _DeadError("wrong_type")
     return dict(event)
 
 
@@ -303,7 +309,7 @@ def _text(value: Any) -> str:
 
 def _groups(spec: Mapping[str, Any], event: Mapping[str, Any]) -> list[str]:
     groups = []
-    for name in spec["segments"] if "segments" in spec else ():
+    for name in spec.get("segments", ()):
         value = (event.get("segments") or {}).get(name)
         if value is None:
             value = (event.get("features") or {}).get(name)
@@ -342,9 +348,7 @@ def _count(
         _count_answer(sums, spec, event)
 
 
-def _count_features(
-    sums: Sums, spec: Mapping[str, Any], event: Mapping[str, Any], *, failed: bool
-) -> None:
+def _count_features(sums: Sums, spec: Mapping[str, Any], event: Mapping[str, Any], *, failed: bool) -> None:
     features = event.get("features")
     named = {feature["name"]: feature for feature in spec["features"]}
     if named:
@@ -396,7 +400,7 @@ def _count_answer(sums: Sums, spec: Mapping[str, Any], event: Mapping[str, Any])
         sums.count("feature", "__prediction__", "wrong_type")
         sums.count("quality", "unfit_prediction")
     elif spec["task"] == "regression":
-        _moments(sums, "__prediction__", float(prediction))
+        _moments(sums, "__prediction__", _answer(spec, event))
     if spec["task"] == "binary":
         sums.count("feature", "__score__", "values")
         if score is None:
@@ -409,13 +413,13 @@ def _answer(spec: Mapping[str, Any], event: Mapping[str, Any]) -> Any:
     """What the model said, as its task compares it; None where it cannot be compared."""
     prediction, score, scores = event.get("prediction"), event.get("score"), event.get("scores")
     if spec["task"] == "regression":
-        return float(prediction) if _number(prediction) else None
+        return prediction if _number(prediction) else None
     if spec["task"] == "binary":
         if prediction is None:
             return None if score is None else float(score >= spec["threshold"])
         return _TRUE.get(_text(prediction))
     if prediction is None and scores:
-        return max(scores, key=lambda name: float(scores[name]))
+        return max(scores, key=scores.__getitem__)
     return None if prediction is None else _text(prediction)
 
 
@@ -440,20 +444,21 @@ def _score(sums: Sums, spec: Mapping[str, Any], waiting: _Waiting, first: _First
     sums.count("delay", _bucket(DELAY, delay))
     sums.add("delay", value=delay)
     for group in ("", *waiting.groups):
-        {"regression": _score_number, "binary": _score_binary, "multiclass": _score_class}[spec["task"]](
-            sums, spec, group, waiting.event, said, truth
-        )
         sums.count("scored", group)
+        if spec["task"] == "regression":
+            _score_number(sums, spec, group, said, truth)
+        elif spec["task"] == "binary":
+            _score_binary(sums, group, waiting.event, said, truth)
+        else:
+            _score_class(sums, group, waiting.event, said, truth)
 
 
-def _score_number(
-    sums: Sums, spec: Mapping[str, Any], group: str, event: Mapping[str, Any], said: float, truth: float
-) -> None:
+def _score_number(sums: Sums, spec: Mapping[str, Any], group: str, said: float, truth: float) -> None:
     error = said - truth
     size = abs(error)
-    limits = (spec.get("tolerance", math.inf), spec.get("relative_tolerance", math.inf) * abs(truth))
-    if spec.get("relative_tolerance") is None:
-        limits = limits[:1]
+    limits = [spec.get("tolerance", math.inf)]
+    if "relative_tolerance" in spec:
+        limits.append(spec["relative_tolerance"] * abs(truth))
     if any(size > limit for limit in limits):
         sums.count("bad", group)
     for name, value in (
@@ -471,9 +476,7 @@ def _score_number(
         sums.add("errors", value=size)
 
 
-def _score_binary(
-    sums: Sums, spec: Mapping[str, Any], group: str, event: Mapping[str, Any], said: float, truth: float
-) -> None:
+def _score_binary(sums: Sums, group: str, event: Mapping[str, Any], said: float, truth: float) -> None:
     sums.count(f"said {said:g} true {truth:g}", group)
     if said != truth:
         sums.count("bad", group)
@@ -489,9 +492,7 @@ def _score_binary(
         sums.count("of score", score, truth)
 
 
-def _score_class(
-    sums: Sums, spec: Mapping[str, Any], group: str, event: Mapping[str, Any], said: str, truth: str
-) -> None:
+def _score_class(sums: Sums, group: str, event: Mapping[str, Any], said: str, truth: str) -> None:
     if said != truth:
         sums.count("bad", group)
     if not group:
@@ -575,7 +576,9 @@ def _metrics_of_classes(sums: Sums, group: str, n: int) -> dict[str, float]:
     if not group:
         pairs = {name[1:]: count for name, count in sums.counts.items() if name[0] == "confusion"}
         shares = [
-            2 * pairs.get((name, name), 0) / sum(c for pair, c in pairs.items() for side in pair if side == name)
+            2
+            * pairs.get((name, name), 0)
+            / sum(c for pair, c in pairs.items() for side in pair if side == name)
             for name in {side for pair in pairs for side in pair}
         ]
         found["macro_f1"] = math.fsum(shares) / len(shares)

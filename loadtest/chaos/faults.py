@@ -10,10 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from confluent_kafka import TopicPartition
-
 from loadtest.chaos.run_state import Run
-from loadtest.chaos.world import PARTITIONS, SESSION_SECONDS, Slot, StuckError
+from loadtest.chaos.world import PARTITIONS, Slot, StuckError
 
 Fault = Callable[[Run], None]
 
@@ -69,7 +67,7 @@ def zombie(run: Run) -> None:
     """SIGSTOP for longer than the session lasts, then SIGCONT: it wakes, and is not the owner any more."""
     victim = _victim(run)
     victim.signal(signal.SIGSTOP)
-    time.sleep(SESSION_SECONDS * run.draw.uniform(1.3, 1.8))
+    time.sleep(run.world.session * run.draw.uniform(1.3, 1.8))
     victim.signal(signal.SIGCONT)
 
 
@@ -217,7 +215,7 @@ def network_cut(run: Run) -> None:
     """The network between one worker and the broker is cut for longer than the session lasts."""
     relay = run.world.brokers[_victim(run).number]
     relay.cut()
-    time.sleep(SESSION_SECONDS * run.draw.uniform(1.2, 1.8))
+    time.sleep(run.world.session * run.draw.uniform(1.2, 1.8))
     relay.mend()
 
 
@@ -225,7 +223,7 @@ def network_cut_for_all(run: Run) -> None:
     """No worker reaches the broker."""
     for relay in run.world.brokers:
         relay.cut()
-    time.sleep(run.draw.uniform(1.0, 2 * SESSION_SECONDS))
+    time.sleep(run.draw.uniform(1.0, 2 * run.world.session))
     for relay in run.world.brokers:
         relay.mend()
 
@@ -237,7 +235,8 @@ def retention(run: Run) -> None:
     for slot in wanted:
         slot.wanted = False
         slot.kill()
-    place = (run.draw.choice(("predictions", "labels")), run.draw.randrange(PARTITIONS))
+    whole = [(role, part) for role in ("predictions", "labels") for part in range(PARTITIONS)]
+    place = run.draw.choice([place for place in whole if place not in run.lost])
     stored = world.states(f"offset:{place[0]}")["observe", place[1]][0]
     deadline = time.monotonic() + 30.0
     while (end := world.ends(place[0])[place[1]]) < stored + 20:
@@ -245,16 +244,14 @@ def retention(run: Run) -> None:
             raise StuckError("nothing was written while all workers were away")
         time.sleep(0.1)
     first = min(end, stored + run.draw.randrange(10, 200))
-    world.admin.delete_records([TopicPartition(f"monitor.{place[0]}", place[1], first)])[
-        TopicPartition(f"monitor.{place[0]}", place[1], first)
-    ].result()
+    world.remove(*place, first)
     run.lose(place, range(max(stored, 0), first))
     for slot in wanted:
         slot.start()
 
 
-#: In the order of the report.
-FAULTS: Final[Mapping[str, Fault]] = {
+#: What happens to workers, and what happens to the servers that they need: two lanes that may strike together.
+WORKER_FAULTS: Final[Mapping[str, Fault]] = {
     "kill": kill,
     "kill in mid-batch": _killing_at("applied"),
     "kill between commit and publish": _killing_at("committed"),
@@ -269,6 +266,9 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "all dead, then one": all_dead_then_one,
     "SIGTERM": terminate,
     "rolling restart": rolling_restart,
+    "retention passed the offset": retention,
+}
+SERVER_FAULTS: Final[Mapping[str, Fault]] = {
     "store down": store_down,
     "store crash": store_crash,
     "store slow": store_slow,
@@ -281,5 +281,5 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "broker down": broker_down,
     "network to the broker cut": network_cut,
     "network to the broker cut for all": network_cut_for_all,
-    "retention passed the offset": retention,
 }
+FAULTS: Final[Mapping[str, Fault]] = {**WORKER_FAULTS, **SERVER_FAULTS}

@@ -49,9 +49,7 @@ def _expected(of: Expected) -> Iterator[tuple[str, Any]]:
         model = of.models[name]
         at = f"model/{name}/{number}"
         yield from _expected_version(at, version)
-        yield from _expected_windows(
-            at, version, min(model.watermarks.values()), min(model.closed.values())
-        )
+        yield from _expected_windows(at, version, min(model.watermarks.values()), min(model.closed.values()))
     yield from _expected_metrics(of)
 
 
@@ -108,7 +106,9 @@ def _expected_windows(at: str, version: Version, watermark: float, clock: float)
         for start, sums in parts.items():
             if sums.counts["traffic", ""] and start + length <= watermark:
                 settled = start + length <= clock - horizon
-                yield from _expected_window(f"{at}/{kind}/{start:.0f}", version, sums, length, settled=settled)
+                yield from _expected_window(
+                    f"{at}/{kind}/{start:.0f}", version, sums, length, settled=settled
+                )
 
 
 def _expected_window(
@@ -317,7 +317,11 @@ def _expected_metrics(of: Expected) -> Iterator[tuple[str, Any]]:
             add("labels_total", name, "", outcome, value=count)
     for owner, version in of.versions.items():
         total = version.total()
-        for metric, what in (("predictions", "traffic"), ("scored_predictions", "scored"), ("bad_predictions", "bad")):
+        for metric, what in (
+            ("predictions", "traffic"),
+            ("scored_predictions", "scored"),
+            ("bad_predictions", "bad"),
+        ):
             for value, count in _by_value(version, total, what).items():
                 add(f"{metric}_total", *owner, value, value=count)
         add("failed_predictions_total", *owner, value=total.counts[("failed",)])
@@ -329,7 +333,11 @@ def _expected_metrics(of: Expected) -> Iterator[tuple[str, Any]]:
         add("absolute_error_sum", *owner, value=total.sum("errors"))
         for key, count in total.counts.items():
             if key[0] in {"latency", "delay", "errors"}:
-                names = {"latency": "prediction_latency_seconds", "delay": "label_delay_seconds", "errors": "absolute_error"}
+                names = {
+                    "latency": "prediction_latency_seconds",
+                    "delay": "label_delay_seconds",
+                    "errors": "absolute_error",
+                }
                 add(f"{names[key[0]]}_count", *owner, value=count)
             elif key == ("quality", "late"):
                 add("late_records_total", *owner, value=count)

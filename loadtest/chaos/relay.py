@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Self
 
 _CHUNK: Final = 1 << 18
 
@@ -21,7 +21,7 @@ class Relays:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="relays", daemon=True)
 
-    def __enter__(self) -> Relays:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -77,7 +77,7 @@ class Relay:
 
     def swallow(self, requests: int) -> None:
         """Pass on so many requests that run a script, throw away their answers, and drop their connections."""
-        self._call(lambda: setattr(self, "to_swallow", requests))
+        self.to_swallow = requests
 
     def _mend(self) -> None:
         for connection in list(self._connections):
@@ -89,9 +89,7 @@ class Relay:
 
 
 class _Connection:
-    def __init__(
-        self, relay: Relay, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    def __init__(self, relay: Relay, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._relay = relay
         self._reader = reader
         self._writer = writer

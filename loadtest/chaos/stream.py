@@ -188,9 +188,7 @@ def _answer(model: str, draw: random.Random) -> dict[str, Any]:
         shares = [draw.randrange(1, 20) for _ in _CLASSES[:3]]
         event["prediction"] = draw.choice(_CLASSES[:3])
         if draw.random() < 0.9:
-            event["scores"] = {
-                name: share / 64 for name, share in zip(_CLASSES[:3], shares, strict=True)
-            }
+            event["scores"] = {name: share / 64 for name, share in zip(_CLASSES[:3], shares, strict=True)}
     elif model == "demand":
         event["prediction"] = float(draw.randrange(0, 50))
         event["features"] = {"day": draw.randrange(7), "rain": draw.random() < 0.3, "sort": "a"}

@@ -18,9 +18,10 @@ from loadtest.chaos import fields
 from loadtest.chaos.compare import Difference, compare
 from loadtest.chaos.expect import Expected, Line, expect
 from loadtest.chaos.stream import MAX_RECORD_BYTES, stream
-from loadtest.chaos.world import APPLICATION, PARTITIONS, World
+from loadtest.chaos.world import PARTITIONS, World
 from loadtest.chaos.writer import Writer
 from monitor_stream.embedded.ports import free_ports
+from monitor_stream.embedded.processes import ChildProcess
 
 #: Which of the records in the log nobody could read any more: (topic role, partition) → offsets.
 Lost = Mapping[tuple[str, int], range]
@@ -50,25 +51,31 @@ class Verdict:
         self.differences = differences
         self.republished = republished
 
+    def add(self, other: Verdict) -> None:
+        """Take in a second comparison."""
+        self.compared += other.compared
+        self.differences += other.differences
+        self.republished.update(other.republished)
 
-def verify(world: World, expected: Expected, *, since: Mapping[str, Mapping[int, int]] | None = None) -> Verdict:
+
+def verify(
+    world: World, expected: Expected, *, since: Mapping[str, Mapping[int, int]] | None = None
+) -> Verdict:
     """Compare all; on Kafka only what lies at or above the offsets `since`, by topic role and partition."""
     wanted = fields.expected(expected)
     found: fields.Fields = {}
     republished: Counter[str] = Counter()
     differences: list[Difference] = []
-    documents = {}
-    for fold, partition in world.partitions():
-        key = f"{{{APPLICATION}:{fold}:{partition}}}:results"
-        for name, data in world.store.hgetall(key).items():
-            documents[name.decode()] = data
-            found.update(fields.from_document(name.decode(), data))
+    for name, data in world.documents():
+        found.update(fields.from_document(name, data))
     newest = _newest_windows(world, differences, republished, since)
     found.update(fields.from_windows(newest.values()))
-    differences += _shown(documents, newest)
+    differences += _shown(dict(world.documents()), newest)
     letters = [json.loads(value) for value in read(world, "deadletters", since)]
     found.update(fields.from_deadletters(letters))
-    republished["deadletters"] = len(letters) - len({(d["topic"], d["partition"], d["offset"]) for d in letters})
+    republished["deadletters"] = len(letters) - len(
+        {(d["topic"], d["partition"], d["offset"]) for d in letters}
+    )
     found.update(fields.from_metrics(_metrics(world)))
     return Verdict(len(wanted), compare(wanted, found) + differences, republished)
 
@@ -87,14 +94,18 @@ def _newest_windows(
         key = (window["model"], window["version"], window["start"])
         if revisions.setdefault((*key, window["revision"]), value) != value:
             name = f"window/{'/'.join(key)}/revision/{window['revision']}"
-            differences.append(Difference(name, "published twice, and alike", "published twice, and different"))
+            differences.append(
+                Difference(name, "published twice, and alike", "published twice, and different")
+            )
         if key not in newest or window["revision"] > newest[key]["revision"]:
             newest[key] = window
     republished["windows"] += sum(1 for _ in read(world, "windows", since)) - len(revisions)
     return newest
 
 
-def _shown(documents: Mapping[str, bytes], newest: Mapping[tuple[str, str, str], Any]) -> Iterator[Difference]:
+def _shown(
+    documents: Mapping[str, bytes], newest: Mapping[tuple[str, str, str], Any]
+) -> Iterator[Difference]:
     """The windows in a model's document are those on Kafka, but for details of the older ones."""
     for name, data in documents.items():
         if not name.startswith("model:"):
@@ -141,8 +152,6 @@ def _metrics(world: World) -> str:
     (port,) = free_ports(1)
     environment = world.environment(world.kafka.bootstrap) | {"MONITOR_STREAM_PORT": str(port)}
     log_path = world.directory / "server.log"
-    from monitor_stream.embedded.processes import ChildProcess
-
     server = ChildProcess.run(
         [sys.executable, "-m", "monitor_stream", "server"],
         directory=world.directory,

@@ -15,12 +15,11 @@ import struct
 from pathlib import Path
 from typing import Any, Final
 
+from loadtest.chaos import sabotage
 from monitor_stream.cli import main
 from monitor_stream.stream import worker
 from monitor_stream.stream.health import WorkerStats
 from monitor_stream.stream.moments import Moment
-
-from loadtest.chaos import sabotage
 
 #: What a process has read so far, in a file that outlives it: records consumed, skipped and lost, commits refused.
 COUNTS: Final = struct.Struct("<qqqq")

@@ -11,12 +11,13 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import ClassVar, Final, Self, TypeVar, cast
 
 import msgspec
 import redis
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -25,7 +26,6 @@ from confluent_kafka.admin import (
     OffsetSpec,
     ResourceType,
 )
-from confluent_kafka import TopicPartition
 
 from loadtest.chaos.relay import Relay, Relays
 from loadtest.chaos.specs import SPECS
@@ -35,11 +35,15 @@ from monitor_stream.embedded import QUICK_RESTART, QUICK_START, Kafka, Valkey
 from monitor_stream.embedded.ports import free_ports
 from monitor_stream.embedded.processes import ChildProcess
 
+T = TypeVar("T")
+
 APPLICATION: Final = "chaos"
 PARTITIONS: Final = 12
 #: Workers there can be at a time; each has a way of its own to the broker.
 SLOTS: Final = 4
 SESSION_SECONDS: Final = 6.0
+#: How long a server may be away before asking it how it is counts as a failure.
+AWAY_SECONDS: Final = 120.0
 #: Nothing may count as idle because of a fault: no outage lasts so long.
 IDLE_SECONDS: Final = 100_000.0
 #: A supervisor waits so long before it starts again what has ended.
@@ -57,7 +61,17 @@ class StuckError(Exception):
 class ChaosKafka(Kafka):
     """A broker with one listener for each slot, which it advertises at the relay before it."""
 
-    relays: list[Relay]
+    relays: ClassVar[list[Relay]]
+
+    @classmethod
+    def behind(cls, relays: list[Relay]) -> type[ChaosKafka]:
+        """The class of a broker behind these relays."""
+
+        class Behind(cls):  # type: ignore[misc, valid-type]
+            """See `ChaosKafka`."""
+
+        Behind.relays = relays
+        return Behind
 
     def choose_ports(self) -> None:
         super().choose_ports()
@@ -172,20 +186,22 @@ class Slot:
 class World:
     """See the module's docstring; a context manager."""
 
-    def __init__(self, directory: Path, *, breaking: str | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, session: float = SESSION_SECONDS, breaking: str | None = None
+    ) -> None:
         self.directory = directory
+        self.session = session
         self.breaking = breaking
         self.exits: Counter[str] = Counter()
         self._stack = contextlib.ExitStack()
         self._ending = threading.Event()
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Self:
         relays = self._stack.enter_context(Relays())
         self.brokers = [relays.open() for _ in range(SLOTS)]
         self.store_relay = relays.open()
-        kafka = type("ChaosKafka", (ChaosKafka,), {"relays": self.brokers})
         self.kafka = self._stack.enter_context(
-            kafka.start(
+            ChaosKafka.behind(self.brokers).start(
                 self.directory / "kafka",
                 java_flags=QUICK_START,
                 properties={
@@ -222,7 +238,7 @@ class World:
             "BOOTSTRAP": bootstrap,
             "REDIS": f"redis://127.0.0.1:{self.store_relay.port}/0",
             "APPLICATION": APPLICATION,
-            "SESSION_TIMEOUT_SECONDS": SESSION_SECONDS,
+            "SESSION_TIMEOUT_SECONDS": self.session,
             "RESTORE_TIMEOUT_SECONDS": 30,
             "COMMIT_INTERVAL_SECONDS": 0.5,
             "IDLE_TIMEOUT_SECONDS": IDLE_SECONDS,
@@ -306,23 +322,48 @@ class World:
 
     def states(self, *names: str) -> dict[tuple[str, int], list[int]]:
         """Numbers of the state of each (fold, partition): -1 for what is not there."""
+        return _asked(lambda: self._states(names))
+
+    def _states(self, names: tuple[str, ...]) -> dict[tuple[str, int], list[int]]:
         pipeline = self.store.pipeline(transaction=False)
         for fold, partition in self.partitions():
-            pipeline.hmget(f"{{{APPLICATION}:{fold}:{partition}}}:state", list(names))
+            pipeline.hmget(f"{{{APPLICATION}:{fold}:{partition}}}:state", names)
         answers = pipeline.execute()
         return {
             key: [-1 if value is None else int(value) for value in values]
             for key, values in zip(self.partitions(), answers, strict=True)
         }
 
+    def _fields(self, fold: str, partition: int, kind: str) -> dict[str, bytes]:
+        key = f"{{{APPLICATION}:{fold}:{partition}}}:{kind}"
+        fields = _asked(lambda: self.store.hgetall(key))
+        return {name.decode(): data for name, data in cast("dict[bytes, bytes]", fields).items()}
+
+    def documents(self) -> Iterator[tuple[str, bytes]]:
+        """The results of all partitions of both folds, by name."""
+        for fold, partition in self.partitions():
+            yield from self._fields(fold, partition, "results").items()
+
     def ends(self, role: str) -> dict[int, int]:
         """The end of each partition of a topic."""
-        return self._offsets(role, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+        return _asked(lambda: self._ends(f"monitor.{role}"))
 
-    def _offsets(self, role: str, spec: Any) -> dict[int, int]:
-        asked = {TopicPartition(f"monitor.{role}", partition): spec for partition in range(PARTITIONS)}
-        answers = self.admin.list_offsets(asked, request_timeout=10.0)
+    def _ends(self, topic: str) -> dict[int, int]:
+        partitions = self.admin.list_topics(topic, timeout=10.0).topics[topic].partitions
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        answers = self.admin.list_offsets(
+            {TopicPartition(topic, partition): latest for partition in partitions}, request_timeout=10.0
+        )
         return {place.partition: answer.result().offset for place, answer in answers.items()}
+
+    def remove(self, role: str, partition: int, first: int) -> None:
+        """Remove the records below an offset, as retention does."""
+        place = TopicPartition(f"monitor.{role}", partition, first)
+
+        def delete() -> object:
+            return self.admin.delete_records([place], request_timeout=10.0)[place].result()
+
+        _asked(delete)
 
     # Waiting
 
@@ -331,27 +372,20 @@ class World:
 
         With `new_epoch` the commit must be one of a worker that claimed the partition from now on.
         """
-        began, before = time.monotonic(), self._commits()
+        began, before = time.monotonic(), self.states("@epoch", "@commit")
         waiting = {key for key in self.partitions() if key[0] == "observe"}
         claimed: dict[tuple[str, int], int] = {}
         while waiting:
             if time.monotonic() - began > patience:
                 raise StuckError(f"no commit of {sorted(waiting)} for {patience:.0f} s")
             time.sleep(0.05)
-            for key, (epoch, commit) in self._commits().items():
+            for key, (epoch, commit) in self.states("@epoch", "@commit").items():
                 if new_epoch and epoch == before[key][0]:
                     continue
                 claimed.setdefault(key, commit if new_epoch else before[key][1])
                 if commit > claimed[key]:
                     waiting.discard(key)
         return time.monotonic() - began
-
-    def _commits(self) -> dict[tuple[str, int], list[int]]:
-        while True:
-            try:
-                return self.states("@epoch", "@commit")
-            except redis.RedisError:
-                time.sleep(0.05)
 
     def await_end(self, patience: float = PATIENCE_SECONDS) -> None:
         """Until all is read, judged and published."""
@@ -374,7 +408,18 @@ class World:
                 if ends[role][partition] > max(offset, 0):
                     return f"{role}/{partition} was read to {offset} of {ends[role][partition]}"
         for fold, partition in self.partitions():
-            names = self.store.hkeys(f"{{{APPLICATION}:{fold}:{partition}}}:state")
-            if any(name.startswith(b"outbox:") for name in names):
+            if any(name.startswith("outbox:") for name in self._fields(fold, partition, "state")):
                 return f"{fold}/{partition} has something to publish"
         return ""
+
+
+def _asked(ask: Callable[[], T]) -> T:
+    """Ask a server that may be away."""
+    deadline = time.monotonic() + AWAY_SECONDS
+    while True:
+        try:
+            return ask()
+        except (redis.RedisError, KafkaException):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

@@ -118,6 +118,5 @@ class Writer:
         if error is not None:
             self._error = error.str()
         else:
-            self.offsets[str(message.topic()).removeprefix("monitor."), message.partition()].append(
-                message.offset()
-            )
+            place = (str(message.topic()).removeprefix("monitor."), message.partition() or 0)
+            self.offsets[place].append(message.offset() or 0)
