@@ -38,7 +38,8 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     """What a claim returns: everything of a (fold, partition), as of the last commit.
 
     `commit` is that commit's number; `outbox` holds the messages it and earlier ones left to publish, by number;
-    `published` is the number of the newest message that was ever removed from it, 0 if there was none.
+    `published` is the number of the newest message that was ever removed from it, 0 if there was none; `partitions` how
+    many partitions the topic had by then, 0 if nothing was ever committed.
     """
 
     claim: Claim
@@ -47,12 +48,14 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     outbox: Sequence[tuple[int, Message]]
     published: int = 0
+    partitions: int = 0
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """One atomic step. `number` is one above the last commit's, so that a retry of an ambiguous write is harmless.
 
     `published` is the number of the newest outbox message known to be on Kafka: it and those below are removed.
+    `partitions` is how many partitions the topic has: with another number keys lie elsewhere, and state is worth nothing.
     """
 
     number: int
@@ -61,6 +64,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     results: Mapping[str, bytes | None]
     outbox: Sequence[tuple[int, Message]]
     published: int
+    partitions: int = 0
 
 
 class Store(Protocol):

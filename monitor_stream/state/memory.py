@@ -17,6 +17,7 @@ class _Held:
     owner: str = ""
     commit: int = 0
     published: int = 0
+    partitions: int = 0
     offsets: dict[str, int] = field(default_factory=dict)
     state: dict[str, bytes] = field(default_factory=dict)
     outbox: dict[int, Message] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class MemoryStore:
             state=held.state.copy(),
             outbox=sorted(held.outbox.items()),
             published=held.published,
+            partitions=held.partitions,
         )
 
     async def commit(self, claim: Claim, commit: Commit) -> bool:
@@ -74,6 +76,7 @@ class MemoryStore:
         for number in range(held.published + 1, commit.published + 1):
             held.outbox.pop(number, None)
         held.published = commit.published
+        held.partitions = commit.partitions
         return True
 
     async def results(self, fold: FoldName, partitions: int) -> dict[str, bytes]:

@@ -125,6 +125,7 @@ class RedisStore:
             state=dict(_under("state:", fields)),
             outbox=sorted((int(number), _decode_message(data)) for number, data in _under("outbox:", fields)),
             published=int(fields.get("@published", 0)),
+            partitions=int(fields.get("@partitions", 0)),
         )
 
     async def commit(self, claim: Claim, commit: Commit) -> bool:
@@ -246,7 +247,7 @@ def _arguments(claim: Claim, commit: Commit) -> list[str | bytes | int]:
         arguments.extend(items)
 
     add([item for role, offset in commit.offsets.items() for item in (f"offset:{role}", offset)])
-    puts: list[str | bytes | int] = []
+    puts: list[str | bytes | int] = ["@partitions", commit.partitions]
     for name, value in commit.changes.puts.items():
         puts += (f"state:{name}", value)
     for number, message in commit.outbox:

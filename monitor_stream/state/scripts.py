@@ -4,6 +4,7 @@ All of a (fold, partition) is one hash, so that it is there as a whole or not at
 
     @schema @epoch @owner      who may write, and in which form
     @commit @published         number of the last commit, number of the newest message taken out of the outbox
+    @partitions                how many partitions the topic had at the last commit
     offset:ROLE                the next offset to apply
     state:NAME                 the fold's state
     outbox:NUMBER              messages not known to be published

@@ -183,8 +183,15 @@ class Tenancies:
             partitions=kafka.partitions(self._settings.topic(roles[0])),
             epoch=claim.epoch,
         )
+        if holding.partitions not in {0, seat.partitions}:
+            raise TopicsError(
+                f"Topic {self._settings.topic(roles[0])} has {seat.partitions} partitions, and had {holding.partitions} "
+                "when its records were counted. Keys lie in other partitions now: labels would miss their predictions, "
+                "and a model would be judged in two places. To go on with the new number, stop all workers and start "
+                "clean from the log: monitor-stream rebuild."
+            )
         fold = self._folds[claim.fold].restore(holding.state, seat, self._specs, self._settings.limits)
-        return Tenancy(holding, fold, roles)
+        return Tenancy(holding, fold, roles, seat.partitions)
 
     def _by_fold(self, assigned: Iterable[Place]) -> dict[FoldName, set[int]]:
         partitions: dict[Topic, set[int]] = {role: set() for roles in INPUTS.values() for role in roles}

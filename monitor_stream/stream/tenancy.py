@@ -33,7 +33,8 @@ class Tenancy:
     commit until it is written or refused, so that asking again is harmless.
     """
 
-    def __init__(self, holding: Holding, fold: Fold, roles: Sequence[Topic]) -> None:
+    def __init__(self, holding: Holding, fold: Fold, roles: Sequence[Topic], partitions: int) -> None:
+        self._partitions = partitions
         self.claim: Final[Claim] = holding.claim
         self.fold: Final = fold
         #: Topic role → the next offset to apply.
@@ -104,6 +105,7 @@ class Tenancy:
             results=outputs.results,
             outbox=messages,
             published=self._published,
+            partitions=self._partitions,
         )
         self._covered = self.uncommitted
         return self._next

@@ -194,6 +194,19 @@ async def test_records_that_retention_removed_under_way_are_counted() -> None:
     assert worker.stats.records_lost == {SETTINGS.topic("labels"): 20}
 
 
+async def test_another_number_of_partitions_is_refused() -> None:
+    """Keys lie elsewhere once a topic has grown, so state of before is not gone on with; the sentence says what to do."""
+    world = World()
+    world.produce("labels", numbers(0, 10))
+    worker = Worker(world)
+    await worker.take()
+    await worker.read(world.place("labels"), 10)
+    await worker.commit()
+    world.partitions = 2
+    with pytest.raises(TopicsError, match=r"has 2 partitions, and had 1 .* monitor-stream rebuild"):
+        await Worker(world).take()
+
+
 async def test_a_topic_made_anew_is_refused() -> None:
     """A topic that ends before what was read of it is not the topic it was."""
     world = World()

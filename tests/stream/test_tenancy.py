@@ -23,7 +23,7 @@ def tenancy(*, commit: int = 0, outbox: tuple[int, ...] = (), published: int = 0
         published=published,
     )
     fold = CountingObserve.restore({}, Seat(partition=0, partitions=1, epoch=1), Specs(), Limits())
-    return Tenancy(holding, fold, ("predictions", "labels"))
+    return Tenancy(holding, fold, ("predictions", "labels"), 1)
 
 
 def batch(offsets: list[int]) -> Batch:
