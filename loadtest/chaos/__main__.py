@@ -22,8 +22,9 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from loadtest.chaos.aftermath import back_up, restored_and_emptied
+from loadtest.chaos.aftermath import back_up, partitions_increased, restored_and_emptied
 from loadtest.chaos.faults import FAULTS, SERVER_FAULTS, WORKER_FAULTS
+from loadtest.chaos.gaps import compacted
 from loadtest.chaos.run_state import Run
 from loadtest.chaos.verify import Verdict, sequential, verify
 from loadtest.chaos.world import PARTITIONS, SESSION_SECONDS, StuckError, World
@@ -133,6 +134,10 @@ def run(
     with World(directory, session=session, breaking=breaking) as world:
         writer = Writer(world.kafka.bootstrap, seed=seed, rate=rate, partitions=PARTITIONS)
         state = Run(world, seed, outage=outage, workers=workers)
+        if not only:
+            state.before = compacted(world)
+            state.faults["gaps by compaction"] += 1
+        state.faults["transactions, some given up"] += 1
         writer.start()
         world.scale(workers)
         verdict = Verdict(0, [], Counter())
@@ -153,10 +158,11 @@ def run(
             writer.close()
             world.await_end()
             say("verifying")
-            verdict = verify(world, sequential(writer, seed, state.lost))
+            verdict = verify(world, sequential(writer, seed, state.lost, state.before))
             if not only and not verdict.differences:
                 say("losing the store, and rebuilding")
                 verdict.add(restored_and_emptied(state, writer, seed))
+                partitions_increased(state)
         except StuckError as error:
             state.complaints.append(f"stuck: {error}")
         return _report(state, writer, verdict, seed, time.monotonic() - began)
@@ -225,7 +231,7 @@ def _strike(state: Run, name: str, say: Callable[[str], object]) -> None:
 def _report(state: Run, writer: Writer, verdict: Verdict, seed: int, seconds: float) -> Report:
     counted = state.world.counted()
     lost = sum(map(len, state.lost.values()))
-    unique = sum(map(len, writer.offsets.values())) - lost
+    unique = sum(map(len, writer.offsets.values())) + sum(map(len, state.before.values())) - lost
     return Report(
         seed=seed,
         seconds=round(seconds, 1),

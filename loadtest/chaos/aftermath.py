@@ -11,7 +11,7 @@ import shutil
 
 from loadtest.chaos.run_state import Run
 from loadtest.chaos.verify import Verdict, sequential, verify
-from loadtest.chaos.world import World
+from loadtest.chaos.world import PARTITIONS, World
 from loadtest.chaos.writer import Writer
 
 
@@ -58,7 +58,20 @@ def restored_and_emptied(run: Run, writer: Writer, seed: int) -> Verdict:
     world.await_progress()
     world.await_end()
     gone = {place: range(lost.stop) for place, lost in run.lost.items()}
-    return verify(world, sequential(writer, seed, gone), since=since)
+    return verify(world, sequential(writer, seed, gone, run.before), since=since)
+
+
+def partitions_increased(run: Run) -> None:
+    """The topics grow: a worker must refuse to go on, and say what to do."""
+    world = run.world
+    for slot in world.workers():
+        run.stop(slot)
+    for role, sentence in (("predictions", "has 12"), ("labels", "monitor-stream rebuild")):
+        world.grow(role, PARTITIONS + 1)
+        done = world.command("worker")
+        if done.returncode != 1 or sentence not in done.stderr:
+            run.complaints.append(f"a worker went on after {role} had grown: {done.stderr[-500:]}")
+    run.faults["partitions increased"] += 1
 
 
 def _empty(world: World) -> None:

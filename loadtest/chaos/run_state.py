@@ -9,6 +9,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from loadtest.chaos.expect import Line
 from loadtest.chaos.world import Slot, World
 
 
@@ -25,6 +26,7 @@ class Run:
         self.stops: list[float] = []
         self.complaints: list[str] = []
         self.lost: dict[tuple[str, int], range] = {}
+        self.before: dict[tuple[str, int], list[Line]] = {}
         self._seed = seed
         self._local = threading.local()
         self._servers_in_trouble = 0

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
@@ -29,9 +30,16 @@ Lost = Mapping[tuple[str, int], range]
 _START_SECONDS: Final = 60.0
 
 
-def sequential(writer: Writer, seed: int, lost: Lost) -> Expected:
-    """The sequential computation over what was written, without what retention removed unread."""
+def sequential(
+    writer: Writer, seed: int, lost: Lost, before: Mapping[tuple[str, int], list[Line]]
+) -> Expected:
+    """The sequential computation over what was written, without what retention removed unread.
+
+    `before` is what lay in the log before the stream.
+    """
     logs: defaultdict[tuple[str, int], list[Line]] = defaultdict(list)
+    for place, lines in before.items():
+        logs[place] += [line for line in lines if line.offset not in lost.get(place, ())]
     following = {place: iter(offsets) for place, offsets in writer.offsets.items()}
     for record in stream(seed, writer.written, PARTITIONS):
         place = (record.role, record.partition)
@@ -154,7 +162,7 @@ def _metrics(world: World) -> str:
     log_path = world.directory / "server.log"
     server = ChildProcess.run(
         [sys.executable, "-m", "monitor_stream", "server"],
-        directory=world.directory,
+        directory=Path.cwd(),
         log_path=log_path,
         environment=environment,
     )

@@ -23,6 +23,7 @@ from confluent_kafka.admin import (
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
+    NewPartitions,
     OffsetSpec,
     ResourceType,
 )
@@ -355,6 +356,11 @@ class World:
             {TopicPartition(topic, partition): latest for partition in partitions}, request_timeout=10.0
         )
         return {place.partition: answer.result().offset for place, answer in answers.items()}
+
+    def grow(self, role: str, partitions: int) -> None:
+        """Give a topic more partitions."""
+        for answer in self.admin.create_partitions([NewPartitions(f"monitor.{role}", partitions)]).values():
+            answer.result()
 
     def remove(self, role: str, partition: int, first: int) -> None:
         """Remove the records below an offset, as retention does."""
