@@ -156,7 +156,7 @@ def _play(
 
 
 def _screen(settings: Settings, sending: Sending, console: Console) -> Screen:
-    console.print(where_to_look(settings), highlight=False)
+    console.print(where_to_look(settings), highlight=False, soft_wrap=True)
     return Screen(console, where=where_to_look(settings), total=sending.total)
 
 
@@ -168,7 +168,9 @@ def _tell(summary: Summary, options: Options, console: Console) -> None:
 
 def _look_around(settings: Settings, programs: list[Program], console: Console) -> None:
     """Leave everything running until somebody stops it."""
-    console.print(f"The year is over. {where_to_look(settings)}. Ctrl-C ends.", highlight=False)
+    console.print(
+        f"The year is over. {where_to_look(settings)}. Ctrl-C ends.", highlight=False, soft_wrap=True
+    )
     while True:
         _keep_running(programs, console.print)
         time.sleep(0.5)

@@ -183,6 +183,7 @@ def print_summary(console: Console, summary: Summary) -> None:
         f"{summary.windows:,} windows, {summary.detections} detections, {summary.incidents} incidents; "
         f"{summary.events_per_second:,.0f} events/s over {summary.seconds:.1f} s",
         highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -93,6 +93,8 @@ def pretty(spec: ModelSpec) -> bytes:
 
 def show(spec: ModelSpec, columns: list[str], given: dict[str, Any], console: Console) -> None:
     """Print what was inferred."""
+    if not console.is_terminal:
+        console.width = 160
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("feature", "kind", "missing", "values"):
         table.add_column(name, overflow="fold")

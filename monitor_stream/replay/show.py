@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,13 +13,29 @@ from rich.table import Table
 from monitor_stream.events.results import Detection, Metrics, Window
 from monitor_stream.replay.run import Replay
 
+#: In a pipe there is no width: wide enough for whole cells, so that grep finds them.
+_PIPE_WIDTH: Final = 160
 #: Metrics worth a column, in this order, where a window has them.
-_SHOWN = ("mae", "rmse", "bias", "r2", "accuracy", "f1", "macro_f1", "auc", "log_loss", "brier", "base_rate")
+_SHOWN: Final = (
+    "mae",
+    "rmse",
+    "bias",
+    "r2",
+    "accuracy",
+    "f1",
+    "macro_f1",
+    "auc",
+    "log_loss",
+    "brier",
+    "base_rate",
+)
 
 
 def print_replay(found: Replay, *, last: int, console: Console | None = None) -> None:
     """Print the last windows (0: all), what the detectors saw, the incidents, and what could not be read."""
     console = console or Console()
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
     shown = found.windows[-last:]
     if shown:
         console.print(windows_table(shown))
@@ -28,7 +45,8 @@ def print_replay(found: Replay, *, last: int, console: Console | None = None) ->
         console.print(_detections_table(found.detections))
     for incident in found.incidents:
         console.print(
-            f"[bold]{incident.state} {incident.severity}[/] {_minute(incident.opened)} {escape(incident.summary)}"
+            f"[bold]{incident.state} {incident.severity}[/] {_minute(incident.opened)} {escape(incident.summary)}",
+            soft_wrap=True,
         )
     for reason, count in sorted(found.dead_letters.items()):
         example = next((e for e in found.examples if e.reason == reason), None)
@@ -37,10 +55,11 @@ def print_replay(found: Replay, *, last: int, console: Console | None = None) ->
             if example
             else ""
         )
-        console.print(f"[red]{count:,} events could not be read ({reason}){why}[/]")
+        console.print(f"[red]{count:,} events could not be read ({reason}){why}[/]", soft_wrap=True)
     console.print(
         f"{found.predictions:,} predictions, {found.labels:,} labels, {len(found.windows):,} windows, "
-        f"{len(found.detections)} detections, {len(found.incidents)} incidents"
+        f"{len(found.detections)} detections, {len(found.incidents)} incidents",
+        soft_wrap=True,
     )
 
 
@@ -51,9 +70,9 @@ def windows_table(windows: Sequence[Window]) -> Table:
     models = {(window.model, window.version) for window in windows}
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ([] if len(models) == 1 else ["model"]) + ["start (UTC)"]:
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     for name in ("n", "labelled", "revision", *metrics):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     if len(models) == 1:
         table.title = escape(" ".join(next(iter(models))))
     for window in windows:
@@ -72,7 +91,8 @@ def _cells(metrics: Metrics, names: Sequence[str]) -> Iterator[str]:
 def _detections_table(detections: Sequence[Detection]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", title="Detections on the error")
     for name in ("model", "detector", "direction", "event time (UTC)", "errors seen", "before", "after"):
-        table.add_column(name, justify="left" if name in {"model", "detector", "direction"} else "right")
+        left = name in {"model", "detector", "direction"}
+        table.add_column(name, justify="left" if left else "right", no_wrap=True)
     for found in detections:
         table.add_row(
             escape(f"{found.model} {found.version}"),

@@ -3,6 +3,7 @@
 PREDICTIONS = 284_821
 LABELS = 277_337
 UNLABELLED = 7_484
+WINDOWS = 5_815  # hours in which a flight was to depart
 LATE_SHARE = {
     3: 0.228,
     4: 0.279,

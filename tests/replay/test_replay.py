@@ -273,6 +273,23 @@ def test_columns_are_pairs(tmp_path: Path) -> None:
     assert "no pair of a role and a column" in done.output
 
 
+def test_a_truth_whose_time_is_missing_has_not_come() -> None:
+    """Its row is a prediction without a label, for the truth was not known at any time."""
+    table = pa.table(
+        {
+            "timestamp": [1.7e9, 1.7e9],
+            "prediction": [1.0, 2.0],
+            "label": [1.5, 2.5],
+            "label_timestamp": [None, 1.7e9],
+        }
+    )
+    predictions, labels = events(table, SPEC, Columns.find(SPEC, table.column_names))
+    assert len(predictions.times) == 2
+    assert labels.values.to_pylist() == [
+        b'{"model":"m","prediction_id":"row-1","timestamp":1700000000,"label":2.5}'
+    ]
+
+
 def test_classes_and_probabilities_go_the_same_way() -> None:
     """A table of a multiclass model: accuracy and log loss are those of its columns."""
     spec = ModelSpec(model="c", version="1", task="multiclass", classes=["cat", "dog"], window_seconds=600.0)
