@@ -8,7 +8,8 @@
     ├── SchemaError        state written by another version
     ├── EngineError        the stream engine is not the one this package was made for
     ├── SpecError          a model spec or a reference cannot be read or made
-    └── InputError         a file handed to `replay` or `profile` cannot be read
+    ├── InputError         a file handed to `replay` or `profile` cannot be read
+    └── EmbeddedError      a server could not be run as a child process (`monitor_stream.embedded`)
 
 Each message is a sentence for the person who will read it: what was tried, where, and what to do.
 """
@@ -20,25 +21,33 @@ class MonitorStreamError(Exception):
     """Something a user can act on; the command line prints its message alone, without a traceback."""
 
 
-class SettingsError(MonitorStreamError): ...
+class SettingsError(MonitorStreamError):
+    """A setting is unknown, or out of its range."""
 
 
-class BrokerError(MonitorStreamError): ...
+class BrokerError(MonitorStreamError):
+    """Kafka cannot be reached, or refuses."""
 
 
-class TopicsError(MonitorStreamError): ...
+class TopicsError(MonitorStreamError):
+    """Topics do not fit each other, or a change would destroy data."""
 
 
-class StoreError(MonitorStreamError): ...
+class StoreError(MonitorStreamError):
+    """The state store cannot be reached, or it is not known whether it wrote."""
 
 
-class SchemaError(MonitorStreamError): ...
+class SchemaError(MonitorStreamError):
+    """State was written by another version."""
 
 
-class EngineError(MonitorStreamError): ...
+class EngineError(MonitorStreamError):
+    """The stream engine is not the one this package was made for."""
 
 
-class SpecError(MonitorStreamError): ...
+class SpecError(MonitorStreamError):
+    """A model spec or a reference cannot be read or made."""
 
 
-class InputError(MonitorStreamError): ...
+class InputError(MonitorStreamError):
+    """A file handed to `replay` or `profile` cannot be read."""

@@ -114,7 +114,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
 class Histogram(msgspec.Struct, frozen=True, kw_only=True):
     """Cumulative since the first event: `counts[i]` values at most `bounds[i]` and above the bound before; the last
-    one counts what lies above all."""
+    one counts what lies above all.
+    """
 
     bounds: list[float]
     counts: list[int]
@@ -165,7 +166,9 @@ class VersionResults(msgspec.Struct, frozen=True, kw_only=True):
     staleness_seconds: float
     min_samples: int
     baseline: dict[str, float]
-    baseline_limit: dict[str, float]  # metric → the value beyond which it left the baseline's band (mean ± 3 std)
+    baseline_limit: dict[
+        str, float
+    ]  # metric → the value beyond which it left the baseline's band (mean ± 3 std)
     totals: VersionTotals
     pending: int
     newest_prediction: float | None

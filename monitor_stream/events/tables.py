@@ -19,7 +19,21 @@ TableName = Literal[
 ]
 
 #: Upper bounds of histogram buckets; one more column counts what lies above, and one more holds the sum.
-LATENCY_BOUNDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
+LATENCY_BOUNDS: Final = (
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+)  # seconds
 DELAY_BOUNDS: Final = (1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 3 * 3600.0, 6 * 3600.0, 12 * 3600.0,
                        86400.0, 3 * 86400.0, 7 * 86400.0, 30 * 86400.0)  # seconds, prediction to label  # fmt: skip
 #: Absolute errors of a regression, as multiples of `ErrorScale.mean` (1.0 where no reference is known).
@@ -55,9 +69,15 @@ PREDICTION, SCORE, TARGET = "__prediction__", "__score__", "__target__"
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "traffic": TRAFFIC,
     "latency": (*(f"le_{bound:g}" for bound in LATENCY_BOUNDS), "above", "sum"),  # group ""
-    "delay": (*(f"le_{bound:g}" for bound in DELAY_BOUNDS), "above", "sum"),  # group "", one count a scored pair
+    "delay": (
+        *(f"le_{bound:g}" for bound in DELAY_BOUNDS),
+        "above",
+        "sum",
+    ),  # group "", one count a scored pair
     "errors": (*(f"le_{bound:g}" for bound in ERROR_BOUNDS), "above", "sum"),  # group "", regression only
-    "scores": tuple(f"bin_{index}" for index in range(SCORE_BINS)),  # group "negative" | "positive", binary only
+    "scores": tuple(
+        f"bin_{index}" for index in range(SCORE_BINS)
+    ),  # group "negative" | "positive", binary only
     "confusion": ("pairs",),  # group confusion_group(prediction, label), multiclass only
     "features": FEATURES,  # group: the feature's name
     "quality": ("records",),  # group: the check's name, see Check

@@ -55,7 +55,9 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     Examples
     --------
     >>> import msgspec
-    >>> event = Prediction(model="flight-late", prediction_id="UA1545", timestamp=1362132900.0, prediction=False)
+    >>> event = Prediction(
+    ...     model="flight-late", prediction_id="UA1545", timestamp=1362132900.0, prediction=False
+    ... )
     >>> msgspec.json.encode(event).decode()
     '{"model":"flight-late","prediction_id":"UA1545","timestamp":1362132900.0,"prediction":false}'
     """
