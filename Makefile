@@ -18,7 +18,7 @@ ADD_VENV_MODULE = { \
 	$$as_root apt-get -qq update && $$as_root apt-get -qq install --no-install-recommends -y python3-venv >/dev/null; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test packages kafka lint format types unit integration bench generate constraints clean
+.PHONY: help demo test packages kafka lint format types unit integration bench chaos generate constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ kafka: $(VENV)/.test ## Fetch Apache Kafka into the user's cache, once, so that 
 
 bench: $(VENV)/.test ## Measure throughput, latency and detection on this machine (BENCH_ARGS=...)
 	$(BIN)/python -m loadtest.bench $(BENCH_ARGS)
+
+chaos: $(VENV)/.test kafka ## Kill, freeze, cut and fill everything while it runs, and check every total (CHAOS_ARGS=...)
+	$(BIN)/python -m loadtest.chaos $(CHAOS_ARGS)
 
 generate: $(VENV)/.test ## Rewrite the committed files that are made from code
 	$(BIN)/python -m monitor_stream.generate
