@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import Assignment, TopicPartitionState
 from faust.app.base import App, BootStrategy
@@ -51,9 +52,9 @@ MEMBERS: Final[Mapping[type[Any], tuple[str, ...]]] = {
         "_fetch_records",
         "call_thread",
         "on_thread_stop",
-        "topic_partitions",
     ),
     AIOKafkaConsumer: ("beginning_offsets", "end_offsets", "commit", "assignment"),
+    AIOKafkaClient: ("_wait_on_metadata",),
     Fetcher: ("_create_fetch_waiter",),
     Assignment: ("state_value",),
     TopicPartitionState: ("position", "has_valid_position"),
@@ -71,7 +72,7 @@ NAMES: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
     (FetchResult.__init__, ("_partition_records",)),
     (PartitionRecords._unpack_records, ("_consumer_record",)),
     (TopicPartitionState.__init__, ("lso",)),
-    (AIOKafkaConsumer.__init__, ("_subscription",)),
+    (AIOKafkaConsumer.__init__, ("_subscription", "_client")),
     (AIOKafkaConsumer.start, ("_fetcher", "_isolation_level")),
 )
 

@@ -41,7 +41,7 @@ Key = tuple[FoldName, int]
 class Log(Protocol):
     """What is needed of Kafka to take a partition; every call concerns partitions assigned to this worker."""
 
-    def partitions(self, topic: str) -> int:
+    async def partitions(self, topic: str) -> int:
         """How many partitions a topic has."""
         ...
 
@@ -110,16 +110,16 @@ class Tenancies:
         version, `TopicsError` when the assignment cannot be worked on.
         """
         partitions = self._by_fold(assigned)
-        self._check(kafka, partitions)
         keys = [(fold, partition) for fold, held in partitions.items() for partition in sorted(held)]
         for key in keys:
             self._drop(key)
         began = time.monotonic()
         try:
             async with asyncio.timeout(self._settings.restore_timeout_seconds):
+                counts = await self._count(kafka, [fold for fold, held in partitions.items() if held])
                 holdings = await asyncio.gather(*(self._claim(key) for key in keys))
                 self._on("claimed")
-                taken = await self._seek(kafka, dict(zip(keys, holdings, strict=True)))
+                taken = await self._seek(kafka, dict(zip(keys, holdings, strict=True)), counts)
         except TimeoutError:
             raise StoreError(
                 f"Could not load {_name(keys)} within {self._settings.restore_timeout_seconds:g} s"
@@ -143,14 +143,16 @@ class Tenancies:
                 log.warning("%s; trying again.", self._trouble.rstrip("."))
                 await asyncio.sleep(RECLAIM_SECONDS)
 
-    async def _seek(self, kafka: Log, holdings: Mapping[Key, Holding]) -> dict[Key, Tenancy]:
+    async def _seek(
+        self, kafka: Log, holdings: Mapping[Key, Holding], counts: Mapping[Topic, int]
+    ) -> dict[Key, Tenancy]:
         places = {
             (self._settings.topic(role), partition): (fold, partition, role)
             for fold, partition in holdings
             for role in INPUTS[fold]
         }
         bounds = await kafka.bounds(places)
-        taken = {key: self._restore(kafka, holding) for key, holding in holdings.items()}
+        taken = {key: self._restore(holding, counts[INPUTS[key[0]][0]]) for key, holding in holdings.items()}
         targets: dict[Place, int] = {}
         for place, (fold, partition, role) in places.items():
             first, end = bounds[place]
@@ -175,12 +177,12 @@ class Tenancies:
         self._note_lost(place, stored, first)
         return max(stored, first)
 
-    def _restore(self, kafka: Log, holding: Holding) -> Tenancy:
+    def _restore(self, holding: Holding, partitions: int) -> Tenancy:
         claim = holding.claim
         roles = INPUTS[claim.fold]
         seat = Seat(
             partition=claim.partition,
-            partitions=kafka.partitions(self._settings.topic(roles[0])),
+            partitions=partitions,
             epoch=claim.epoch,
         )
         if holding.partitions not in {0, seat.partitions}:
@@ -206,14 +208,13 @@ class Tenancies:
             )
         return {fold: partitions[roles[0]] for fold, roles in INPUTS.items()}
 
-    def _check(self, kafka: Log, partitions: Mapping[FoldName, set[int]]) -> None:
-        """Partitions may have been added to one of the topics since the start."""
-        if not partitions["observe"]:
-            return
-        names = {role: self._settings.topic(role) for role in INPUTS["observe"]}
-        counts = {role: kafka.partitions(name) for role, name in names.items()}
-        if counts["predictions"] != counts["labels"]:
+    async def _count(self, kafka: Log, folds: Iterable[FoldName]) -> dict[Topic, int]:
+        """How many partitions the topics of these folds have; one of them may have grown since the start."""
+        names = {role: self._settings.topic(role) for fold in folds for role in INPUTS[fold]}
+        counts = {role: await kafka.partitions(name) for role, name in names.items()}
+        if counts.get("predictions") != counts.get("labels"):
             raise TopicsError(unequal(names, counts["predictions"], counts["labels"]))
+        return counts
 
     async def release(self, kafka: Log, seconds: float) -> None:
         """Commit and publish what is held, within so many seconds, and let go of it; never raises."""

@@ -94,6 +94,13 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             consumer, partitions, timeout=0, max_records=self.app.conf.broker_max_poll_records
         )
 
+    async def count_partitions(self, topic: str) -> int:
+        """Faust's `topic_partitions` says 0 in a new member that has not heard of the topic yet; this one asks."""
+        partitions: set[int] = await self.call_thread(
+            self._ensure_consumer()._client._wait_on_metadata, topic
+        )
+        return len(partitions)
+
     async def bounds(self, places: Collection[TopicPartition]) -> dict[Place, tuple[int, int]]:
         bounds: dict[Place, tuple[int, int]] = await self.call_thread(self._bounds, places)
         return bounds
@@ -251,8 +258,8 @@ class BatchConsumer(driver.Consumer):
         places = self.app.tenancies.places()
         return {(topic, partition): places.get((topic, partition)) for topic, partition in assigned}
 
-    def partitions(self, topic: str) -> int:
-        return self._thread.topic_partitions(topic) or 0
+    async def partitions(self, topic: str) -> int:
+        return await self._thread.count_partitions(topic)
 
     async def bounds(self, places: Collection[Place]) -> Mapping[Place, tuple[int, int]]:
         return await self._thread.bounds([TopicPartition(*place) for place in places])

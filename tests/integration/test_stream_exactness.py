@@ -9,13 +9,13 @@ import pytest
 from monitor_stream.settings import Settings
 from monitor_stream.state.redis import open_store
 from tests.servers import KafkaServer, ValkeyServer
-from tests.stream.cluster import PARTITIONS, Cluster, WorkerProcess
+from tests.stream.cluster import PARTITIONS, Cluster
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def cluster(kafka: KafkaServer, valkey: ValkeyServer, unique: str) -> Cluster:
+async def cluster(kafka: KafkaServer, valkey: ValkeyServer, unique: str) -> AsyncIterator[Cluster]:
     settings = Settings(
         bootstrap=kafka.bootstrap,
         redis=valkey.url,
@@ -26,7 +26,8 @@ def cluster(kafka: KafkaServer, valkey: ValkeyServer, unique: str) -> Cluster:
     )
     cluster = Cluster(settings)
     cluster.create_topics()
-    return cluster
+    yield cluster
+    await cluster.end()
 
 
 @pytest.fixture
@@ -60,14 +61,14 @@ async def test_a_clean_end_and_a_restart_count_once(cluster: Cluster, tmp_path: 
     """SIGTERM ends a worker with code 0, all committed, lag 0; the next one reads nothing again."""
     cluster.produce("predictions", range(3_000))
     cluster.produce("labels", range(3_000))
-    first = await WorkerProcess(cluster.settings, tmp_path).ready()
+    first = await cluster.worker(tmp_path).ready()
     await cluster.until_judged(6_000)
     code, health = await first.terminate()
     assert code == 0
     assert cluster.lag() == 0
     cluster.produce("predictions", range(3_000, 5_000))
     cluster.produce("labels", range(3_000, 5_000))
-    second = await WorkerProcess(cluster.settings, tmp_path).ready()
+    second = await cluster.worker(tmp_path).ready()
     await expect_all(cluster, 5_000)
     code, later = await second.terminate()
     assert code == 0
@@ -80,10 +81,10 @@ async def test_an_end_in_full_flight_counts_once(
     cluster: Cluster, tmp_path: Path, flow: asyncio.Task[int]
 ) -> None:
     """SIGTERM while records pour in ends a worker in time, and its heir completes the count."""
-    first = await WorkerProcess(cluster.settings, tmp_path).ready()
+    first = await cluster.worker(tmp_path).ready()
     await cluster.until_observed(8_000)
     assert (await first.terminate())[0] == 0
-    second = await WorkerProcess(cluster.settings, tmp_path).ready()
+    second = await cluster.worker(tmp_path).ready()
     await expect_all(cluster, await flow)
     assert (await second.terminate())[0] == 0
 
@@ -93,22 +94,22 @@ async def test_a_killed_worker_is_succeeded_exactly(
 ) -> None:
     """SIGKILL in mid-stream: the worker that takes over makes totals exact."""
     for mark in (6_000, 20_000):
-        worker = await WorkerProcess(cluster.settings, tmp_path).ready()
+        worker = await cluster.worker(tmp_path).ready()
         await cluster.until_observed(mark)
         await worker.kill()
-    last = await WorkerProcess(cluster.settings, tmp_path).ready()
+    last = await cluster.worker(tmp_path).ready()
     await expect_all(cluster, await flow)
     assert (await last.terminate())[0] == 0
 
 
 async def test_workers_come_and_go_exactly(cluster: Cluster, tmp_path: Path, flow: asyncio.Task[int]) -> None:
     """A second worker joins, the first one leaves, a third one joins: two rebalances and more, totals exact."""
-    first = await WorkerProcess(cluster.settings, tmp_path).ready()
+    first = await cluster.worker(tmp_path).ready()
     await cluster.until_observed(4_000)
-    second = await WorkerProcess(cluster.settings, tmp_path).ready()
+    second = await cluster.worker(tmp_path).ready()
     await cluster.until_observed(16_000)
     assert (await first.terminate())[0] == 0
-    third = await WorkerProcess(cluster.settings, tmp_path).ready()
+    third = await cluster.worker(tmp_path).ready()
     await expect_all(cluster, await flow)
     assert (await second.terminate())[0] == 0
     assert (await third.terminate())[0] == 0

@@ -1,7 +1,7 @@
 """What Kafka may bring: any codec, transactions, a topic at its end; and what a worker says of servers not there."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -12,14 +12,14 @@ from monitor_stream.embedded.ports import free_ports
 from monitor_stream.errors import BrokerError, SchemaError, StoreError, TopicsError
 from monitor_stream.settings import Settings
 from tests.servers import KafkaServer, ValkeyServer
-from tests.stream.cluster import Cluster, WorkerProcess
+from tests.stream.cluster import Cluster
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def cluster(kafka: KafkaServer, valkey: ValkeyServer, unique: str) -> Cluster:
-    return Cluster(
+async def cluster(kafka: KafkaServer, valkey: ValkeyServer, unique: str) -> AsyncIterator[Cluster]:
+    cluster = Cluster(
         Settings(
             bootstrap=kafka.bootstrap,
             redis=valkey.url,
@@ -29,6 +29,8 @@ def cluster(kafka: KafkaServer, valkey: ValkeyServer, unique: str) -> Cluster:
             session_timeout_seconds=6.0,
         )
     )
+    yield cluster
+    await cluster.end()
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -76,7 +78,7 @@ async def test_a_poison_record_ends_the_worker_and_no_offset_passes_it(
     cluster.produce("labels", range(100))
     cluster.produce("labels", [], values=[b"poison"])
     for _ in range(2):
-        worker = WorkerProcess(cluster.settings, tmp_path)
+        worker = cluster.worker(tmp_path)
         code, _said = await worker.end()
         assert code == 1
         assert "ValueError: poison" in worker.log.read_text()

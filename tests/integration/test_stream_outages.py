@@ -1,7 +1,7 @@
 """Servers that die under a running worker: it waits, goes on, and counts each record once."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from monitor_stream.embedded import Kafka, Valkey
 from monitor_stream.embedded.kafka import QUICK_RESTART
 from monitor_stream.settings import Settings
-from tests.stream.cluster import Cluster, WorkerProcess
+from tests.stream.cluster import Cluster
 
 pytestmark = pytest.mark.integration
 
@@ -38,7 +38,7 @@ def servers(mortal: Servers) -> Servers:
 
 
 @pytest.fixture
-def cluster(servers: Servers, unique: str) -> Cluster:
+async def cluster(servers: Servers, unique: str) -> AsyncIterator[Cluster]:
     kafka, valkey = servers
     cluster = Cluster(
         Settings(
@@ -51,7 +51,8 @@ def cluster(servers: Servers, unique: str) -> Cluster:
         )
     )
     cluster.create_topics()
-    return cluster
+    yield cluster
+    await cluster.end()
 
 
 async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
@@ -88,7 +89,7 @@ async def test_a_worker_ends_in_time_without_its_servers(
 ) -> None:
     """SIGTERM ends a worker with code 0 within ten seconds, also while a server does not answer."""
     cluster.produce("labels", range(100))
-    worker = await WorkerProcess(cluster.settings, tmp_path).ready()
+    worker = await cluster.worker(tmp_path).ready()
     await cluster.until_judged(100)
     await asyncio.to_thread(servers[victim].kill)
     assert (await worker.terminate())[0] == 0

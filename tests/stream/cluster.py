@@ -30,6 +30,16 @@ class Cluster:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.admin = AdminClient(confluent_config(settings))
+        self._workers: list[WorkerProcess] = []
+
+    def worker(self, directory: Path) -> "WorkerProcess":
+        """A worker in a process of its own; `end` kills it if the test has not."""
+        self._workers.append(WorkerProcess(self.settings, directory))
+        return self._workers[-1]
+
+    async def end(self) -> None:
+        for worker in self._workers:
+            await worker.kill()
 
     def create_topics(self, partitions: dict[Topic, int] | None = None) -> None:
         counts = partitions or dict.fromkeys(get_args(Topic), PARTITIONS)
@@ -158,18 +168,15 @@ class WorkerProcess:
 
     async def kill(self) -> None:
         self._process.kill()
-        await self._end(5.0)
+        await asyncio.to_thread(self._process.communicate, timeout=5.0)
 
     async def terminate(self) -> tuple[int, dict[str, Any]]:
         """Ask it to end; returns its exit code and what it said of its health."""
         self._process.terminate()
-        return await self._end(10.0)
+        out, _ = await asyncio.to_thread(self._process.communicate, timeout=10.0)
+        return self._process.returncode, msgspec.json.decode(out) if out.strip() else {}
 
     async def end(self) -> tuple[int, str]:
         """Wait until it ends by itself; returns its exit code and its last line."""
         out, _ = await asyncio.to_thread(self._process.communicate, timeout=30.0)
         return self._process.returncode, out.strip()
-
-    async def _end(self, seconds: float) -> tuple[int, dict[str, Any]]:
-        out, _ = await asyncio.to_thread(self._process.communicate, timeout=seconds)
-        return self._process.returncode, msgspec.json.decode(out) if out.strip() else {}

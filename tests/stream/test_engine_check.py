@@ -62,7 +62,7 @@ def test_the_check_covers_the_names_the_transport_uses() -> None:
         "_to_event",
         "retake",
     }
-    ours |= {"partitions", "seek_all", "assigned", "reader"}
+    ours |= {"count_partitions", "partitions", "seek_all", "assigned", "reader"}
     for cls in (App, BatchConsumer, BatchThread, BatchTransport):
         checked = {name for owner, names in MEMBERS.items() if issubclass(cls, owner) for name in names}
         overridden = {

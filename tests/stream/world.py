@@ -84,7 +84,7 @@ class Worker:
 
     # The log
 
-    def partitions(self, topic: str) -> int:
+    async def partitions(self, topic: str) -> int:
         return self.world.partitions
 
     async def bounds(self, places: Collection[Place]) -> Mapping[Place, tuple[int, int]]:
