@@ -143,7 +143,7 @@ def _metrics(metrics: Metrics) -> Iterator[tuple[str, str]]:
 
 def _detections(version: VersionResults) -> RenderableType:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("drift seen by", "the error grew", "at (UTC)", "errors seen"):
+    for name in ("drift seen by", "the error got", "at (UTC)", "errors seen"):
         table.add_column(name)
     for found in version.detections[-_SHOWN:]:
         change = f"{found.direction}: {found.before:.3f} → {found.after:.3f}"
