@@ -9,5 +9,7 @@ def find_command(name: str) -> str:
     """Return the program's path; fail the test if it is missing, for a skipped check looks like a passed one."""
     path = shutil.which(name)
     if path is None:
-        pytest.fail(f"this test needs the program {name}: run tests/system-packages.sh as root", pytrace=False)
+        pytest.fail(
+            f"this test needs the program {name}: run tests/system-packages.sh as root", pytrace=False
+        )
     return path

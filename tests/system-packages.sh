@@ -12,6 +12,7 @@ want() { # command, package, reason
 want promtool prometheus "promtool checks and tests the alert rules, prometheus evaluates them"
 want amtool prometheus-alertmanager "amtool checks the alert routing, alertmanager delivers in the tests"
 want chromium chromium "a browser opens the live page and the reports"
+want redis-server redis-server "the state store is held to its contract on Redis as well as on Valkey"
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
