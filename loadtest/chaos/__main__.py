@@ -158,6 +158,7 @@ def run(
             writer.close()
             world.await_end()
             say("verifying")
+            state.counted = world.counted()
             verdict = verify(world, sequential(writer, seed, state.lost, state.before))
             if not only and not verdict.differences:
                 say("losing the store, and rebuilding")
@@ -229,7 +230,7 @@ def _strike(state: Run, name: str, say: Callable[[str], object]) -> None:
 
 
 def _report(state: Run, writer: Writer, verdict: Verdict, seed: int, seconds: float) -> Report:
-    counted = state.world.counted()
+    counted = state.counted or state.world.counted()
     lost = sum(map(len, state.lost.values()))
     unique = sum(map(len, writer.offsets.values())) + sum(map(len, state.before.values())) - lost
     return Report(

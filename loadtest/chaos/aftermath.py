@@ -66,7 +66,7 @@ def partitions_increased(run: Run) -> None:
     world = run.world
     for slot in world.workers():
         run.stop(slot)
-    for role, sentence in (("predictions", "has 12"), ("labels", "monitor-stream rebuild")):
+    for role, sentence in (("predictions", "unequal numbers"), ("labels", "monitor-stream rebuild")):
         world.grow(role, PARTITIONS + 1)
         done = world.command("worker")
         if done.returncode != 1 or sentence not in done.stderr:

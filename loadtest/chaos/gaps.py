@@ -32,8 +32,8 @@ def compacted(world: World) -> Lines:
         if number % 50 == 0:
             producer.flush()
     producer.flush()
-    time.sleep(0.6)
-    _write(producer, _KEYS * _VERSIONS)  # closes the segment: compaction leaves the open one alone
+    # By its time stamp this one opens a new segment: compaction leaves the open one alone.
+    _write(producer, _KEYS * _VERSIONS, later=5.0)
     producer.flush()
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while len(lines := _read(world)) > 2 * _KEYS:
@@ -45,8 +45,8 @@ def compacted(world: World) -> Lines:
     return {("predictions", PARTITION): lines}
 
 
-def _write(producer: Producer, number: int) -> None:
-    time_ = START - 10.0 + number / 1000
+def _write(producer: Producer, number: int, later: float = 0.0) -> None:
+    time_ = START - 10.0 + number / 1000 + later
     event = {
         "model": "demand",
         "prediction_id": f"gap-{number}",

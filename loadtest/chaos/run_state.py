@@ -25,6 +25,7 @@ class Run:
         self.recoveries: list[float] = []
         self.stops: list[float] = []
         self.complaints: list[str] = []
+        self.counted: Counter[str] = Counter()
         self.lost: dict[tuple[str, int], range] = {}
         self.before: dict[tuple[str, int], list[Line]] = {}
         self._seed = seed
@@ -58,11 +59,11 @@ class Run:
         self._servers_in_trouble -= 1
 
     def stop(self, slot: Slot) -> None:
-        """SIGTERM; a worker that does not exit with 0 in ten seconds is a finding."""
+        """SIGTERM; a worker that took part and does not exit with 0 in ten seconds is a finding."""
         if not slot.running or slot.frozen:
             slot.wanted = False
             return
-        calm = not self._servers_in_trouble
+        calm = not self._servers_in_trouble and slot.took_part
         code, seconds = slot.stop()
         if not calm or self._servers_in_trouble or code is None:
             return

@@ -122,6 +122,12 @@ class Slot:
     def running(self) -> bool:
         return self.process is not None and self.process.is_running
 
+    @property
+    def took_part(self) -> bool:
+        """Whether the process that runs has come so far as to take partitions."""
+        process = self.process
+        return process is not None and (self.directory / f"counts.{process.pid}").exists()
+
     def look(self) -> None:
         """Note an end, and start again what should run."""
         with self._lock:
