@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import click
 
+from monitor_stream.cli.extras import extra_of
 from monitor_stream.cli.lazy import Lazy, LazyGroup
 from monitor_stream.cli.options import SettingOption, keep_flags, setting_flags
 from monitor_stream.errors import MonitorStreamError
@@ -47,6 +48,16 @@ class Main(LazyGroup):
             if ctx.params["debug"]:
                 raise
             click.echo(f"monitor-stream: {error}", err=True)
+            ctx.exit(1)
+        except ModuleNotFoundError as error:
+            extra = extra_of(error)
+            if extra is None or ctx.params["debug"]:
+                raise
+            click.echo(
+                f"monitor-stream: this command needs the Python package {error.name}, which a plain install leaves "
+                f"out: pip install 'monitor-stream[{extra}]'.",
+                err=True,
+            )
             ctx.exit(1)
 
 

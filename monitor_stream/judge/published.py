@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from monitor_stream.events.tables import PERFORMANCE, PREDICTION, SCORE, TARGET,
 from monitor_stream.judge.performance import metrics
 from monitor_stream.judge.sums import Sums
 from monitor_stream.judge.windows import OpenWindow
+
+#: A variance below this share of the mean square is none: sums of millions of float64 are no better.
+ROUNDING: Final = 1e-12
 
 
 def publish(window: OpenWindow, spec: ModelSpec, model: str, version: str) -> Window:
@@ -134,5 +138,7 @@ def _moments(
     if n <= 0.0 or (first == 0.0 and second == 0.0 and not isinstance(reference, NumericReference)):
         return None, None
     centre = reference.mean if isinstance(reference, NumericReference) else 0.0
-    mean = first / n
-    return centre + mean, math.sqrt(max(second / n - mean * mean, 0.0))
+    mean, square = first / n, second / n
+    variance = square - mean * mean
+    # What is left of a constant is the rounding of its squares.
+    return centre + mean, math.sqrt(variance) if variance > ROUNDING * square else 0.0

@@ -32,9 +32,14 @@ def broken() -> None:
     raise errors.StoreError("Redis at 10.0.0.7 does not answer.")
 
 
+@click.command
+def bare() -> None:
+    raise ModuleNotFoundError("No module named 'pyarrow'", name="pyarrow.csv")
+
+
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
     """Run the command line with two more commands."""
-    here = {"probe": Lazy(f"{__name__}:probe", ""), "broken": Lazy(f"{__name__}:broken", "")}
+    here = {name: Lazy(f"{__name__}:{name}", "") for name in ("probe", "broken", "bare")}
     monkeypatch.setattr(Main, "lazy", {**Main.lazy, **here})
     monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])
     return CliRunner().invoke(main, arguments, prog_name="monitor-stream")
@@ -128,3 +133,10 @@ def test_a_mistyped_flag_is_met_with_the_nearest() -> None:
     result = CliRunner().invoke(main, ["--bootstrp", "x", "version"])
     assert result.exit_code == 2
     assert "--bootstrap" in result.output
+
+
+def test_missing_extra_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command whose packages were left out of the install says which extra brings them."""
+    result = call(monkeypatch, "bare")
+    assert result.exit_code == 1
+    assert "pip install 'monitor-stream[files]'" in result.stderr

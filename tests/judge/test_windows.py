@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 
 from monitor_stream.events.codec import decode_json, moment
@@ -317,6 +318,17 @@ def test_features_have_moments_around_the_reference() -> None:
     category, number = window.features
     assert (number.name, number.mean, number.std, number.missing) == ("x", 101.0, 2.0**0.5, 1)
     assert (category.name, category.mean, category.std, category.unseen) == ("c", None, None, 2)
+
+
+def test_a_constant_feature_has_no_deviation() -> None:
+    """The standard deviation of a constant is 0, not what rounding leaves of its squares."""
+    value, n = 0.1 + 1e5, 10_000
+    total, squares = float(np.full(n, value).cumsum()[-1]), float(np.full(n, value * value).cumsum()[-1])
+    spec = ModelSpec(model="m", version="1", task="multiclass", features=[Feature(name="x", kind="numeric")])
+    rows: list[Row] = [(T, "x", [float(n), 0.0, 0.0, 0.0, 0.0, total, squares])]
+    fold, source = judge(spec), Source()
+    fold.apply(batch(source.delta({"1": part(spec, traffic(T) | {"features": rows})}, T + 300.0)))
+    assert published(fold)[0].features[0].std == 0.0
 
 
 def test_rolling_spans_are_at_least_a_window_long() -> None:
