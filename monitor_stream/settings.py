@@ -77,6 +77,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             gt=0.0, description="A claim that takes longer ends the process, so that another worker can try."
         ),
     ] = 60.0
+    ready_lag_seconds: Annotated[
+        float, Meta(gt=0.0, description="How far behind a worker may read and still be ready (`/readyz`).")
+    ] = 30.0
     max_models: Annotated[int, Meta(ge=1, description="Model versions one partition follows.")] = 1000
     max_pending: Annotated[
         int, Meta(ge=1, description="Predictions one partition keeps waiting for a label.")

@@ -116,7 +116,7 @@ INVALID: Final = Label(
 DEAD_LETTER: Final = Label(name="reason", help="why it could not be read", values=get_args(Reason))
 FOLD: Final = Label(name="fold", help="which half of the pipeline", values=("observe", "judge"))
 STAGE: Final = Label(
-    name="stage", help="which part of the worker", values=("observe", "judge", "commit", "publish")
+    name="stage", help="which part of the worker", values=("loop", "observe", "judge", "commit", "publish")
 )
 REBALANCE: Final = Label(
     name="kind", help="partitions were `assigned` or `revoked`", values=("assigned", "revoked")

@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
 import msgspec
 
 from monitor_stream.events.results import Histogram
 from monitor_stream.state.contract import FoldName
+from monitor_stream.stream.reading import Progress, Reading
 
-#: What has a heartbeat: the two folds, writing state, publishing.
-Stage = Literal["observe", "judge", "commit", "publish"]
+#: What has a heartbeat: the event loop, the two folds, writing state, publishing.
+Stage = Literal["loop", "observe", "judge", "commit", "publish"]
 Rebalance = Literal["assigned", "revoked"]
 
 #: Upper bounds in seconds. A commit of a few hundred kilobytes takes about a millisecond, one to a slow disk tens.
@@ -38,8 +40,12 @@ class WorkerHealth(msgspec.Struct, frozen=True, kw_only=True):
         Topic → records that retention had deleted before they were read.
     lag
         (topic, partition) → records behind the end of the partition; only partitions held now.
+    reading
+        The same partitions → how far behind they are in seconds, when a record was applied, when Kafka told the end.
     assigned_partitions
         Topic → how many partitions are held now.
+    untaken
+        Partitions that Kafka has assigned to this worker, and that are not restored yet.
     rebalances
         How often partitions were assigned and revoked.
     heartbeats
@@ -53,6 +59,8 @@ class WorkerHealth(msgspec.Struct, frozen=True, kw_only=True):
     commit_seconds, commit_failures, commit_bytes
         Time of a commit until it is durable; commits that could not reach the store (they are tried again); bytes of
         state, results and outbox written.
+    store_waiting
+        Whether a commit could not be written, and is being tried again.
     commits_refused
         Commits refused because another worker had claimed the partition.
     last_commit
@@ -70,7 +78,9 @@ class WorkerHealth(msgspec.Struct, frozen=True, kw_only=True):
     records_stale: int
     records_lost: dict[str, int]
     lag: dict[tuple[str, int], int]
+    reading: dict[tuple[str, int], Progress]
     assigned_partitions: dict[str, int]
+    untaken: int
     rebalances: dict[Rebalance, int]
     heartbeats: dict[Stage, float]
     unpublished: dict[FoldName, int]
@@ -80,6 +90,7 @@ class WorkerHealth(msgspec.Struct, frozen=True, kw_only=True):
     commit_seconds: Histogram
     commit_failures: int
     commit_bytes: int
+    store_waiting: bool
     commits_refused: int
     last_commit: float | None
     specs: int
@@ -120,6 +131,9 @@ class WorkerStats:
         self.records_stale = 0
         self.records_lost: Counter[str] = Counter()
         self.lag: dict[tuple[str, int], int] = {}
+        self.reading: dict[tuple[str, int], Reading] = {}
+        #: Tells what Kafka has assigned, with the next offset to apply, None where it is not restored; in any thread.
+        self.assignment: Callable[[], Mapping[tuple[str, int], int | None]] = dict
         self.rebalances: dict[Rebalance, int] = {"assigned": 0, "revoked": 0}
         self.heartbeats: dict[Stage, float] = {}
         self.unpublished: dict[FoldName, int] = {"observe": 0, "judge": 0}
@@ -132,14 +146,25 @@ class WorkerStats:
         self.commit_seconds = Durations(COMMIT_BOUNDS)
         self.commit_failures = 0
         self.commit_bytes = 0
+        self.store_waiting = False
         self.commits_refused = 0
         self.last_commit: float | None = None
         self.specs = 0
         self.spec_errors = 0
         self.durable = False
 
+    def note(self, place: tuple[str, int], position: int, end: int) -> None:
+        """Reading of a partition stands at `position`, the next offset to apply, and it ends at `end`."""
+        self.lag[place] = max(0, end - position)
+        self.reading.setdefault(place, Reading()).note(position, end, time.time())
+
+    def forget(self, place: tuple[str, int]) -> None:
+        """A partition is no longer held."""
+        self.lag.pop(place, None)
+        self.reading.pop(place, None)
+
     def snapshot(self) -> WorkerHealth:
-        lag = self.lag.copy()
+        lag, now = self.lag.copy(), time.time()
         return WorkerHealth(
             started=self.started,
             records_consumed=dict(self.records_consumed),
@@ -148,6 +173,8 @@ class WorkerStats:
             records_stale=self.records_stale,
             records_lost=dict(self.records_lost),
             lag=lag,
+            reading={place: reading.progress(now) for place, reading in self.reading.copy().items()},
+            untaken=sum(offset is None for offset in self.assignment().values()),
             assigned_partitions=dict(Counter(topic for topic, _ in lag)),
             rebalances=self.rebalances.copy(),
             heartbeats=self.heartbeats.copy(),
@@ -158,6 +185,7 @@ class WorkerStats:
             commit_seconds=self.commit_seconds.snapshot(),
             commit_failures=self.commit_failures,
             commit_bytes=self.commit_bytes,
+            store_waiting=self.store_waiting,
             commits_refused=self.commits_refused,
             last_commit=self.last_commit,
             specs=self.specs,

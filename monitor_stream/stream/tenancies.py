@@ -96,8 +96,6 @@ class Tenancies:
         self._room = asyncio.Event()
         self._refused: dict[Key, float] = {}
         self._trouble = ""
-        #: Whether a commit could not be written, and is being tried again.
-        self.waiting = False
         #: Set with the first error after which this worker must end.
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -160,7 +158,7 @@ class Tenancies:
             targets[place] = tenancy.offsets[role] = self._start(
                 place, holdings[fold, partition], role, first, end
             )
-            self._stats.lag[place] = end - targets[place]
+            self._stats.note(place, targets[place], end)
         await kafka.seek_all(targets)
         return taken
 
@@ -235,11 +233,12 @@ class Tenancies:
         """Let go of everything, uncommitted."""
         for key in list(self._held):
             self._drop(key)
+        self._stats.store_waiting = False
 
     def _drop(self, key: Key) -> None:
         self._held.pop(key, None)
         for role in INPUTS[key[0]]:
-            self._stats.lag.pop((self._settings.topic(role), key[1]), None)
+            self._stats.forget((self._settings.topic(role), key[1]))
         self._room.set()
 
     def places(self) -> dict[Place, int]:
@@ -254,7 +253,7 @@ class Tenancies:
         """Learn where partitions end, also while nothing comes of them."""
         for place, offset in self.places().items():
             if place in ends:
-                self._stats.lag[place] = max(0, ends[place] - offset)
+                self._stats.note(place, offset, ends[place])
 
     # Feeding
 
@@ -329,7 +328,7 @@ class Tenancies:
         self._stats.records_skipped += known
         self._stats.heartbeats[fold] = time.time()
         self._on("applied")
-        self._stats.lag[topic, partition] = max(0, fetch.end - tenancy.offsets[fetch.batch.topic])
+        self._stats.note((topic, partition), tenancy.offsets[fetch.batch.topic], fetch.end)
 
     def _give_up(self, tenancy: Tenancy, error: Exception, what: str) -> None:
         """End this worker: the fold's memory may be half a batch ahead of its offsets, and is never committed."""
@@ -398,12 +397,12 @@ class Tenancies:
                 written = await self._store.commit(tenancy.claim, commit)
             except StoreError as error:
                 self._stats.commit_failures += 1
-                self.waiting = True
+                self._stats.store_waiting = True
                 log.warning("%s; trying again in %.1f s.", str(error).rstrip("."), pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, RETRY_SECONDS[1])
                 continue
-            self.waiting = False
+            self._stats.store_waiting = False
             if not written:
                 self._lose(tenancy)
                 return False
@@ -414,6 +413,7 @@ class Tenancies:
             self._stats.commit_bytes += size(commit)
             self._stats.last_commit = time.time()
             return True
+        self._stats.store_waiting = False
         return False
 
     async def _publish(self, tenancy: Tenancy) -> None:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from monitor_stream.config import confluent_config
@@ -149,7 +149,9 @@ class Watchdog:
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         try:
             answers = admin.list_offsets(
-                {TopicPartition(*place): latest for place in assigned}, request_timeout=self._interval
+                {TopicPartition(*place): latest for place in assigned},
+                isolation_level=IsolationLevel.READ_COMMITTED,  # what an open transaction holds back does not wait for us
+                request_timeout=self._interval,
             )
             ends = {
                 (place.topic, place.partition): int(end.result().offset) for place, end in answers.items()

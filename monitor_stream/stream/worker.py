@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import signal
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Final
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 REVOKE_SHARE: Final = 0.25
 #: How long the last commit may take. A supervisor kills after ten seconds.
 STOP_SECONDS: Final = 5.0
+#: How often the event loop shows that it turns.
+BEAT_SECONDS: Final = 1.0
 
 
 def run_worker(
@@ -87,6 +90,7 @@ async def work(
     specs = Specs()
     await asyncio.to_thread(topics.check, settings)
     async with AsyncExitStack() as stack:
+        stack.callback(asyncio.create_task(_beat(stats), name="beat").cancel)
         store = await open_store(settings)
         stack.push_async_callback(store.close)
         stats.durable = store.durable
@@ -99,12 +103,13 @@ async def work(
             settings, store=store, outlet=publisher, folds=folds or _folds(), specs=specs, stats=stats, on=on
         )
         app = make_app(settings, tenancies)
+        stats.assignment = app.reader.assigned
         _follow_rebalances(app, settings, stats)
         watchdog = Watchdog(
             settings,
             assigned=app.reader.assigned,
             progress=lambda: sum(stats.records_consumed.values()),
-            excused=lambda: tenancies.waiting,
+            excused=lambda: stats.store_waiting,
             told=tenancies.note_ends,
             progress_seconds=max(PROGRESS_SECONDS, 2 * settings.restore_timeout_seconds),
         )
@@ -173,6 +178,13 @@ async def _run(app: App, stopping: asyncio.Event, ready: Callable[[], None] | No
         for task in {*tasks, app.tenancies.failed}:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _beat(stats: WorkerStats) -> None:
+    """Show that the event loop turns."""
+    while True:
+        stats.heartbeats["loop"] = time.time()
+        await asyncio.sleep(BEAT_SECONDS)
 
 
 async def _retake(app: App) -> None:

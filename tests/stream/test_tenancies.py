@@ -143,7 +143,7 @@ async def test_an_ambiguous_commit_is_sent_again(failure: str) -> None:
     world.store.failures.extend([failure] * 3)
     await worker.finish()
     assert worker.stats.commit_failures == 3
-    assert not worker.tenancies.waiting
+    assert not worker.stats.store_waiting
     assert (await observed(world)).records == {"labels": 10}
     assert await judged(world) == [1, 10, 0]
 
