@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ TERMS: dict[str, Any] = {
     "duplicate_window_seconds": 30.0,
     "window_seconds": 20.0,
 }
+#: A horizon below the duplicate window.
+SHORT = TERMS | {"horizon_seconds": 20.0}
 NUMBERS = NumericReference(
     n=9, missing=0.0, mean=2.5, std=1.0, minimum=0.0, maximum=5.0, edges=[], shares=[1.0]
 )
@@ -63,10 +66,10 @@ SPECS = [
         task="binary",
         features=[Feature(name="x", kind="numeric")],
         segments=["country", "hour"],
-        **TERMS,
+        **SHORT,
     ),
     ModelSpec(
-        model="late", version="0", task="multiclass", features=[Feature(name="x", kind="numeric")], **TERMS
+        model="late", version="0", task="multiclass", features=[Feature(name="x", kind="numeric")], **SHORT
     ),
 ]
 VERSIONS = [(spec.model, spec.version) for spec in SPECS]
@@ -137,14 +140,14 @@ def topics(draw: st.DrawFn) -> tuple[list[Any], list[Any]]:
     """Events of both topics, in order: dicts, and records that cannot be read."""
     both = []
     for event in (_event(), _label()):
-        time = START
+        time = START  # in steps that meet the limits of TERMS exactly
         topic: list[Any] = []
-        for _ in range(draw(st.integers(0, 25))):
+        for _ in range(draw(st.integers(0, 40))):
             if draw(st.integers(0, 19)) == 0:
                 topic.append(draw(st.sampled_from(_BROKEN[:-1])))
                 continue
-            time += draw(st.sampled_from([0.0, 1.0, 2.0, 5.0, 15.0, 40.0]))
-            back = draw(st.sampled_from([0.0, 0.0, 3.0, 12.0, 50.0, 160.0]))
+            time += draw(st.sampled_from([0.0, 5.0, 5.0, 10.0, 15.0, 45.0]))
+            back = draw(st.sampled_from([0.0, 0.0, 5.0, 10.0, 15.0, 55.0, 160.0]))
             topic.append(draw(event) | {"timestamp": time - back})
         both.append(topic)
     return both[0], both[1]
@@ -253,3 +256,25 @@ class Totals:
             self.errors += [
                 (model, version, *pair) for pair in zip(order.tolist(), error.tolist(), strict=True)
             ]
+
+
+def crowded(seed: int) -> tuple[list[Any], list[Any]]:
+    """Two long topics with few ids, in steps that meet the limits of the terms: many repeats, many near misses."""
+    random = Random(seed)
+    topics_: list[list[Any]] = []
+    for kind in ("prediction", "label"):
+        time = START
+        topic = []
+        for _ in range(150):
+            time += random.choice([0.0, 0.0, 5.0, 5.0, 10.0])
+            topic.append(
+                {
+                    "model": "late",
+                    "version": random.choice(["1", "0"]),
+                    "prediction_id": str(random.randrange(12)),
+                    "timestamp": time - random.choice([0.0, 0.0, 0.0, 5.0, 10.0, 15.0, 30.0]),
+                    kind: random.choice([True, False]),
+                }
+            )
+        topics_.append(topic)
+    return topics_[0], topics_[1]

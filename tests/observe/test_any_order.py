@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from monitor_stream.events.fold import Topic
 from tests.observe.reference import Expected, expected
-from tests.observe.streams import Reader, Totals, encoded, flush, topics
+from tests.observe.streams import Reader, Totals, crowded, encoded, flush, topics
 
 #: Which topic to read on, how many records of it, and what to do then.
 STEPS = st.lists(
@@ -30,7 +30,7 @@ def read(both: tuple[list[Any], list[Any]], steps: list[tuple[bool, int, str]]) 
         "labels": [encoded(event) for event in flush(both[1], "labels")],
     }
     at: dict[Topic, int] = {"predictions": 0, "labels": 0}
-    for first, count, action in [*steps, (True, 99, ""), (False, 99, "commit")]:
+    for first, count, action in [*steps, (True, 999, ""), (False, 999, "commit")]:
         topic: Topic = "predictions" if first else "labels"
         values = queues[topic][at[topic] : at[topic] + count]
         if values:
@@ -62,6 +62,17 @@ def compare(totals: Totals, wanted: Expected) -> None:
 @given(both=topics(), steps=STEPS)
 def test_totals_do_not_depend_on_how_the_topics_were_read(both: Any, steps: Any) -> None:
     """Tables, outcomes and errors are those of the rules applied to each topic as a whole."""
+    check(both, steps)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 10**9), steps=STEPS)
+def test_nothing_is_dropped_a_moment_too_early(seed: int, steps: Any) -> None:
+    """The same for long topics in which ids come again and again, at the very limits of horizon and window."""
+    check(crowded(seed), [step for step in steps for _ in range(3)])
+
+
+def check(both: tuple[list[Any], list[Any]], steps: list[tuple[bool, int, str]]) -> None:
     totals = read(both, steps)
     dicts = [[event if isinstance(event, dict) else None for event in topic] for topic in both]
     predictions = flush(dicts[0], "predictions")

@@ -220,3 +220,14 @@ def test_an_inferred_spec_travels_with_its_rows() -> None:
     _, groups, sums = tasks["binary"].tables["features"].unpack()
     assert groups == ["__prediction__", "__score__", "x", "y"]
     np.testing.assert_array_equal(sums[2], [1, 0, 0, 0, 0, 1, 1])
+
+
+def test_what_was_not_drained_is_part_of_the_state() -> None:
+    """A record set aside before a commit without a drain is published after a restart, once."""
+    fold = new()
+    fold.apply(Batch(topic="labels", offsets=[7], timestamps=[NOW], values=[b"?"]))
+    state = dict(fold.changes().puts)
+    again = new(state=state)
+    (message,) = again.drain().messages
+    assert (message.topic, json.loads(message.value)["offset"]) == ("deadletters", 7)
+    assert again.changes().deletes == ["unsaid"]

@@ -156,3 +156,38 @@ def test_a_failed_prediction_may_be_answered_by_a_retry() -> None:
     totals = Totals(list(fold.drain().messages))
     assert totals.tables["price", "2", "traffic", int(START), ""].tolist() == [2.0, 1.0]
     assert totals.outcomes == {("price", "2", "joined"): 1}
+
+
+def test_a_label_at_the_horizon_joins_and_one_behind_it_does_not() -> None:
+    """The limits of the rules belong to what they allow."""
+    for delay, joined in ((100.0, 1), (100.001, 0)):
+        fold = new()
+        predict(fold, "a", 0.0)
+        label(fold, "a", delay)
+        outcomes = Totals(list(fold.drain().messages)).outcomes
+        assert outcomes["price", "2", "joined"] == joined
+
+
+def test_an_id_is_remembered_for_just_the_duplicate_window() -> None:
+    """In both topics: a repeat at the end of the window counts nothing, one behind it counts anew."""
+    for gap, repeats in ((30.0, 1), (30.001, 0)):
+        fold = new()
+        for send_one in (predict, label):
+            send_one(fold, "a", 0.0)
+            send_one(fold, "a", gap)
+        totals = Totals(list(fold.drain().messages))
+        assert totals.outcomes["price", "", "duplicate"] == repeats
+        key = ("price", "2", "quality", int(START + gap) // 20 * 20, "duplicate")
+        assert (key in totals.tables) == bool(repeats)
+        assert totals.outcomes["price", "2", "joined"] == 2 - repeats
+
+
+def test_a_label_waits_for_its_prediction_for_just_the_duplicate_window() -> None:
+    """And it joins each version that answers the same request."""
+    for delay, joined in ((30.0, 1), (30.001, 0)):
+        fold = new()
+        label(fold, "a", 0.0)
+        predict(fold, "a", delay)
+        predict(fold, "a", delay, version="1")
+        outcomes = Totals(list(fold.drain().messages)).outcomes
+        assert outcomes["price", "2", "joined"] == outcomes["price", "1", "joined"] == joined
