@@ -194,6 +194,7 @@ class _Service(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200 if self.path == "/healthz" else 503)
         self.end_headers()
+        self.wfile.write(b"It waits for the store.\n")
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -212,11 +213,11 @@ def port() -> Iterator[int]:
 
 @pytest.mark.parametrize(("path", "code"), [("healthz", 0), ("readyz", 1)])
 def test_the_health_check_tells_well_from_not(port: int, path: str, code: int) -> None:
-    """It answers by its exit code, and says on stderr what was wrong."""
+    """It answers by its exit code, and says on stderr what the service said was wrong."""
     command = [sys.executable, str(ROOT / "deploy" / "healthcheck.py"), f"http://127.0.0.1:{port}/{path}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == code
-    assert ("503" in done.stderr) == bool(code)
+    assert done.stderr.endswith("503 Service Unavailable: It waits for the store.\n") == bool(code)
 
 
 def test_grafana_is_told_where_to_find_dashboards_and_data() -> None:
