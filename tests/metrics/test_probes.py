@@ -89,6 +89,14 @@ def test_lag_is_told_in_seconds() -> None:
     assert alive(stats)[0]
 
 
+def alive_later(stats: WorkerStats, later: float) -> tuple[bool, str]:
+    """The loop turns, commits end and Kafka tells where partitions end; nothing is applied."""
+    beat(stats, time.time() + later)
+    for each in stats.reading.values():
+        each._told = time.time() + later
+    return alive(stats, later)
+
+
 def test_a_loop_that_does_not_turn_is_not_alive() -> None:
     """The probe says so at half the time after which the watchdog ends the process."""
     stats = reading()
@@ -107,13 +115,11 @@ def test_records_that_nobody_applies_are_told() -> None:
     """By topic, with how many wait; another partition that is read to its end does not hide it."""
     stats = reading(100, 112)
     stats.note(OTHER, 5, 5)
-    for later in (20, PROGRESS_SECONDS + 4):
-        beat(stats, time.time() + later)
-        for each in stats.reading.values():
-            each._told = time.time() + later  # Kafka goes on telling where they end
-        found = alive(stats, later)
-        assert found[0] is (later == 20)
-    assert found[1] == "No record of monitor.predictions was applied for 64 s, and 12 wait."
+    assert alive_later(stats, 20) == (True, "The worker lives.")
+    assert alive_later(stats, PROGRESS_SECONDS + 4) == (
+        False,
+        "No record of monitor.predictions was applied for 64 s, and 12 wait.",
+    )
 
 
 def test_a_quiet_topic_is_no_failure() -> None:
