@@ -123,15 +123,9 @@ class Buffer:
     def __init__(self) -> None:
         self.runs: list[Run] = []
         self.open = 0
+        self.held = 0  # rows that are not gone
         self.journal = Journal()
         self._next = 0
-
-    @property
-    def held(self) -> int:
-        """Rows that are not gone."""
-        return self._held
-
-    _held = 0
 
     @property
     def nbytes(self) -> int:
@@ -149,7 +143,7 @@ class Buffer:
         rows["seq"] = order + self._next
         self._next += count
         self.open += int(np.count_nonzero(columns["state"] == State.OPEN))
-        self._held += count
+        self.held += count
         self.runs.append(Run(rows))
         self._merge()
 
@@ -217,7 +211,7 @@ class Buffer:
             buffer.runs = [run]
             buffer._next = run.last + 1
             buffer.open = int((run.state == State.OPEN).sum())
-            buffer._held = len(run)
+            buffer.held = len(run)
         return buffer
 
     def _between(self, ranges: Sequence[tuple[int, int]]) -> list[Columns]:
@@ -243,7 +237,7 @@ class Buffer:
             return
         before = run.state[rows]
         self.open += (len(rows) if state == State.OPEN else 0) - int((before == State.OPEN).sum())
-        self._held -= len(rows) if state == State.GONE else 0
+        self.held -= len(rows) if state == State.GONE else 0
         run.state[rows] = state
         self.journal.mark(run.columns["seq"][rows], state)
 

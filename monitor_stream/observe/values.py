@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -11,6 +13,8 @@ from xxhash import xxh3_64_intdigest
 
 #: A larger number cannot be squared and summed in a float64: it does not fit, as text in a number's place.
 MAX_NUMBER: Final = 1e100
+
+_MAX_FLOAT: Final = sys.float_info.max  # JSON's integers have no end
 
 #: Longer texts of segments and classes are cut: they end as names.
 MAX_TEXT: Final = 100
@@ -28,7 +32,7 @@ def text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    number = float(value)
+    number = float(value) if abs(value) <= _MAX_FLOAT else math.inf * (1 if value > 0 else -1)
     return str(int(number)) if number.is_integer() and abs(number) < 2**53 else repr(number)
 
 
