@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from monitor_stream.cli.durations import Duration
 from monitor_stream.events.spec import Feature, ModelSpec, NumericReference
-from monitor_stream.profile.durations import Duration
 from monitor_stream.profile.profile import profile as make
 from monitor_stream.replay.files import table_batches, table_names
 
