@@ -5,6 +5,8 @@ import { tick } from "./format.js";
 
 const WIDTH = 640;
 const HEIGHT = 210;
+const LETTER = 5.6; // the width of one, about, in the font of labels
+const ROWS = 3;
 const MARGIN = { left: 46, right: 10, top: 12, bottom: 22 };
 
 /**
@@ -27,11 +29,14 @@ export function drawLine(figure, { caption, points, baseline, limit, above, dete
     );
   }
   if (baseline !== null) drawing.append(level(plane, baseline, "baseline", `baseline ${format(baseline)}`, above ? 12 : -4, labels));
+  const row = rows();
   for (const { time, label } of detections.filter((each) => each.time >= plane.from && each.time <= plane.to)) {
     const x = plane.x(time);
-    const left = x > WIDTH - 130;
     drawing.append(shape("line", { class: "detection", x1: x, x2: x, y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom }));
-    labels.push(shape("text", { class: "on-detection", x: left ? x - 4 : x + 4, y: MARGIN.top + 9, "text-anchor": left ? "end" : "start" }, label));
+    const width = LETTER * label.length;
+    const start = Math.min(x + 4, WIDTH - MARGIN.right - width);
+    const y = row(start, width);
+    if (y !== null) labels.push(shape("text", { class: "on-detection", x: start, y }, label));
   }
   const place = (point) => [plane.middle(point), plane.y(point.value)];
   drawing.append(shape("path", { class: "series", d: `M${known.map((point) => place(point).join(" ")).join("L")}` }));
@@ -44,6 +49,17 @@ export function drawLine(figure, { caption, points, baseline, limit, above, dete
   const provisional = known.some((point) => !point.settled);
   const legend = provisional ? element("span", { class: "legend" }, element("i", { class: "open" }), "labels may still come") : null;
   end(figure, drawing, plane, caption, legend, read);
+}
+
+/** Gives each label the first row where it covers no other; `null` where all are taken: its line must do. */
+function rows() {
+  const taken = Array.from({ length: ROWS }, () => []);
+  return (start, width) => {
+    const free = taken.findIndex((spans) => spans.every(([from, to]) => start >= to || start + width <= from));
+    if (free < 0) return null;
+    taken[free].push([start, start + width + LETTER]);
+    return MARGIN.top + 9 + 11 * free;
+  };
 }
 
 /** Draw stacked bars: `points` are {time, length, n, labelled}. */
