@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import signal
@@ -151,9 +152,13 @@ def _follow_rebalances(app: App, settings: Settings, stats: WorkerStats) -> None
 
 async def _run(app: App, stopping: asyncio.Event, ready: Callable[[], None] | None) -> None:
     """Run the app until it is told to stop, or something in it failed."""
+    started = asyncio.Event()
 
     async def start() -> None:
-        await app.start()
+        try:
+            await app.start()
+        finally:
+            started.set()
         if ready is not None and app.started and not app.should_stop:
             ready()
         await app.wait_until_stopped()  # or crashed
@@ -173,6 +178,9 @@ async def _run(app: App, stopping: asyncio.Event, ready: Callable[[], None] | No
         if not stopping.is_set():
             raise BrokerError("The stream engine stopped by itself; the log says why.")
     finally:
+        # Faust does not end what it is still starting, and would wait for it for ever.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(started.wait(), STOP_SECONDS)
         await app.tenancies.release(app.reader, STOP_SECONDS)
         await app.stop()
         for task in {*tasks, app.tenancies.failed}:
