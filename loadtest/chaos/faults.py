@@ -15,8 +15,9 @@ from loadtest.chaos.world import PARTITIONS, Slot, StuckError
 
 Fault = Callable[[Run], None]
 
-#: How long an order to die may wait for its moment.
-_ORDER_SECONDS: Final = 45.0
+#: How long an order to die may wait for its moment, servers that are away included; and for one rebalance.
+_ORDER_SECONDS: Final = 150.0
+_SHAKE_SECONDS: Final = 15.0
 
 
 def _victim(run: Run) -> Slot:
@@ -39,12 +40,14 @@ def _killing_at(moment: str) -> Fault:
     def strike(run: Run) -> None:
         victim = _victim(run)
         victim.kill_at(moment)
-        if moment in {"claimed", "taken", "releasing"}:  # these come with a rebalance
-            _shake(run, victim)
-        deadline = time.monotonic() + _ORDER_SECONDS
+        began, shaken = time.monotonic(), 0.0
         while victim.ordered:
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if now - began > _ORDER_SECONDS:
                 raise StuckError(f"worker {victim.number} did not come to the moment {moment!r}")
+            if moment in {"claimed", "taken", "releasing"} and now - shaken > _SHAKE_SECONDS:
+                _shake(run, victim)  # these come with a rebalance
+                shaken = now
             time.sleep(0.02)
         with run.recovery():
             pass
@@ -56,10 +59,10 @@ def _killing_at(moment: str) -> Fault:
 def _shake(run: Run, victim: Slot) -> None:
     """Bring a rebalance about: another worker comes, or goes."""
     idle = [slot for slot in run.world.slots if not slot.wanted]
-    others = [slot for slot in run.world.workers() if slot is not victim]
-    if idle and (len(others) < 2 or run.draw.random() < 0.5):
+    others = [slot for slot in run.world.workers() if slot is not victim and slot.running]
+    if idle and (not others or run.draw.random() < 0.5):
         run.draw.choice(idle).start()
-    else:
+    elif others:
         run.stop(run.draw.choice(others))
 
 

@@ -142,7 +142,6 @@ class Slot:
 
     def _start(self) -> None:
         environment = self.world.environment(f"127.0.0.1:{self.world.brokers[self.number].port}")
-        (self.directory / "kill").unlink(missing_ok=True)
         self.process = ChildProcess.run(
             [sys.executable, "-m", "loadtest.chaos.worker"],
             directory=Path.cwd(),
