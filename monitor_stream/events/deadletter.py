@@ -22,8 +22,12 @@ Reason = Literal[
 ]
 
 
-class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """One record set aside. `value` holds its first bytes (base64 in JSON), `size` how many it had."""
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One record set aside. `value` holds its first bytes (base64 in JSON), `size` how many it had.
+
+    `topic` is the role of the topic, such as ``predictions``; the record's place is on the topic of that role.
+    `replayed` is when the record was sent to its topic again: a second letter of the place says so, with no value.
+    """
 
     reason: Reason
     detail: str
@@ -33,3 +37,4 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     timestamp: datetime
     size: int
     value: bytes | None
+    replayed: datetime | None = None
