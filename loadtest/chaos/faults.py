@@ -70,7 +70,7 @@ def zombie(run: Run) -> None:
     """SIGSTOP for longer than the session lasts, then SIGCONT: it wakes, and is not the owner any more."""
     victim = _victim(run)
     victim.signal(signal.SIGSTOP)
-    time.sleep(run.world.session * run.draw.uniform(1.3, 1.8))
+    time.sleep(run.world.session * run.draw.uniform(1.3, 1.8) + 3.0)  # the heirs are at work by then
     victim.signal(signal.SIGCONT)
 
 

@@ -19,6 +19,7 @@ class Relays:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._relays: list[Relay] = []
         self._thread = threading.Thread(target=self._loop.run_forever, name="relays", daemon=True)
 
     def __enter__(self) -> Self:
@@ -26,16 +27,23 @@ class Relays:
         return self
 
     def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10.0)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0.05))
         self._loop.close()
+
+    async def _end(self) -> None:
+        for relay in self._relays:
+            relay.end()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def open(self) -> Relay:
         """A relay whose upstream is not known yet."""
         relay = Relay(self._loop)
+        self._relays.append(relay)
         asyncio.run_coroutine_threadsafe(relay.listen(), self._loop).result(10.0)
         return relay
 
@@ -56,6 +64,12 @@ class Relay:
     async def listen(self) -> None:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
+
+    def end(self) -> None:
+        """Close all; in the loop."""
+        self._server.close()
+        for connection in list(self._connections):
+            connection.drop()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = _Connection(self, reader, writer)

@@ -48,22 +48,37 @@ class _NoLock:
 
 
 def without_seek_lock() -> None:
-    """Fetching, and claiming and seeking, no longer exclude each other; fetches dawdle, so that they do meet."""
-    from monitor_stream.stream import transport
+    """Fetching, and claiming and seeking, no longer exclude each other.
 
-    make, fetch = transport.BatchConsumer.__init__, transport.BatchThread.fetch
+    So that they do meet, a fetch that is under way when a rebalance begins comes back after it, and folds dawdle, so
+    that fetches queue up before them: with the lock neither would matter.
+    """
+    from monitor_stream.stream import tenancies, transport
+
+    make, fetch, apply = (
+        transport.BatchConsumer.__init__,
+        transport.BatchThread.fetch,
+        tenancies.Tenancies.apply,
+    )
 
     def unlocked(self: Any, *args: Any, **options: Any) -> None:
         make(self, *args, **options)
         self._seeking = _NoLock()
 
-    async def slow(self: Any, *args: Any) -> Any:
+    async def late(self: Any, *args: Any) -> Any:
         fetched = await fetch(self, *args)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.05)
+        while not self.consumer.flow_active and not self.consumer.should_stop:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         return fetched
 
+    async def slow(self: Any, *args: Any) -> None:
+        await asyncio.sleep(0.02)
+        await apply(self, *args)
+
     setattr(transport.BatchConsumer, "__init__", unlocked)  # noqa: B010
-    setattr(transport.BatchThread, "fetch", slow)  # noqa: B010
+    setattr(transport.BatchThread, "fetch", late)  # noqa: B010
+    setattr(tenancies.Tenancies, "apply", slow)  # noqa: B010
 
 
 SAFEGUARDS: Final[Mapping[str, Callable[[], None]]] = {

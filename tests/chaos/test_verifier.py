@@ -136,7 +136,7 @@ def test_every_kind_of_dead_letter_is_in_the_stream() -> None:
 def test_without_a_safeguard_totals_are_wrong(tmp_path: Path, safeguard: str, fault: str) -> None:
     """Each safeguard is needed, and the verifier sees when it is not there."""
     report = chaos.run(
-        tmp_path, seed=1, seconds=20.0, short=True, rate=1_500, outage=2.0, only=[fault], breaking=safeguard
+        tmp_path, seed=1, seconds=25.0, short=True, rate=1_500, outage=2.0, only=[fault], breaking=safeguard
     )
     assert report.faults[fault] >= 1
     assert report.wrong_totals > 0
