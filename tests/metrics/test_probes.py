@@ -116,6 +116,7 @@ def test_records_that_nobody_applies_are_told() -> None:
     stats = reading(100, 112)
     stats.note(OTHER, 5, 5)
     assert alive_later(stats, 20) == (True, "The worker lives.")
+    stats.reading[OTHER].note(5, 5, time.time() + PROGRESS_SECONDS)
     assert alive_later(stats, PROGRESS_SECONDS + 4) == (
         False,
         "No record of monitor.predictions was applied for 64 s, and 12 wait.",
