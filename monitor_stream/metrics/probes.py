@@ -63,7 +63,9 @@ def readiness(health: WorkerHealth, now: float, lag_seconds: float) -> Verdict:
         return Verdict(True, "The worker stands by: there are more workers than partitions.")
     behind, place = max((progress.behind, place) for place, progress in health.reading.items())
     if behind <= lag_seconds:
-        return Verdict(True, f"The worker reads {len(health.reading)} partitions, at most {behind:.1f} s behind.")
+        return Verdict(
+            True, f"The worker reads {len(health.reading)} partitions, at most {behind:.1f} s behind."
+        )
     how_far = "has not caught up since it was taken" if behind == inf else f"is {behind:.0f} s behind"
     return Verdict(
         False,
