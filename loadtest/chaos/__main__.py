@@ -147,7 +147,7 @@ def run(
                 back_up(world)
             until = time.monotonic() + seconds
             names = list(only or FAULTS)
-            if short:
+            if short and not only:
                 _together(state, names, until, say)
             else:
                 _separately(state, names, say)

@@ -74,6 +74,17 @@ def zombie(run: Run) -> None:
     victim.signal(signal.SIGCONT)
 
 
+def zombie_alone(run: Run) -> None:
+    """The zombie wakes when its heirs have just been killed: nobody is there to write over what it writes."""
+    victim = _victim(run)
+    victim.signal(signal.SIGSTOP)
+    time.sleep(run.world.session * run.draw.uniform(1.3, 1.8) + 3.0)
+    for slot in run.world.workers():
+        if slot is not victim:
+            slot.kill()
+    victim.signal(signal.SIGCONT)
+
+
 def two_rebalances(run: Run) -> None:
     """Two rebalances back to back: the second begins while partitions are being taken after the first."""
     idle = [slot for slot in run.world.slots if not slot.wanted][:2]
@@ -263,6 +274,7 @@ WORKER_FAULTS: Final[Mapping[str, Fault]] = {
     "kill between claim and first commit": _killing_at("taken"),
     "kill during revoke": _killing_at("releasing"),
     "zombie": zombie,
+    "zombie, its heirs dead": zombie_alone,
     "two rebalances back to back": two_rebalances,
     "partition A to B to A": away_and_back,
     "1 to 4 to 1 workers": one_to_four_to_one,

@@ -39,6 +39,7 @@ class Relays:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0.05)  # a transport closes its socket in a later turn of the loop
 
     def open(self) -> Relay:
         """A relay whose upstream is not known yet."""

@@ -129,7 +129,7 @@ def test_every_kind_of_dead_letter_is_in_the_stream() -> None:
     ("safeguard", "fault"),
     [
         ("deduplication", "kill between publish and trim"),
-        ("fencing", "zombie"),
+        ("fencing", "zombie, its heirs dead"),
         ("seek-lock", "two rebalances back to back"),
     ],
 )
