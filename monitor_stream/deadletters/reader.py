@@ -18,8 +18,10 @@ from monitor_stream.settings import Settings
 TIMEOUT_SECONDS: Final = 10.0
 #: Offsets that are read over rather than sought across: a seek costs a fetch.
 SKIP: Final = 1000
-#: Kilobytes fetched and not yet looked at.
-QUEUE_KBYTES: Final = 16 << 10
+#: Bytes of one fetch, compressed as they come: dead letters resemble each other, and are tens of times larger unpacked.
+FETCH_BYTES: Final = 128 << 10
+#: Records fetched ahead, and kilobytes of them.
+QUEUE_RECORDS, QUEUE_KBYTES = 2_000, 16 << 10
 
 
 class Place(NamedTuple):
@@ -48,7 +50,10 @@ class Reader:
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 50,
+            "fetch.message.max.bytes": FETCH_BYTES,
+            "queued.min.messages": QUEUE_RECORDS,
             "queued.max.messages.kbytes": QUEUE_KBYTES,
+            "fetch.queue.backoff.ms": 5,  # a full queue empties in milliseconds; the default is a second
         }
         with self._sentences("cannot be used"):
             self._consumer = Consumer(confluent_config(settings) | options)
