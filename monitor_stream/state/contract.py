@@ -34,12 +34,25 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
 
 
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """Records about to be applied, from offset `first` up to `end`, for the `number`-th time.
+
+    One that a claim finds was not survived: the worker ended, or the fold failed, while it applied them.
+    """
+
+    topic: str  # its role
+    first: int
+    end: int
+    number: int
+
+
 class Holding(msgspec.Struct, frozen=True, kw_only=True):
     """What a claim returns: everything of a (fold, partition), as of the last commit.
 
     `commit` is that commit's number; `outbox` holds the messages it and earlier ones left to publish, by number;
     `published` is the number of the newest message that was ever removed from it, 0 if there was none; `partitions` how
-    many partitions the topic had by then, 0 if nothing was ever committed.
+    many partitions the topic had by then, 0 if nothing was ever committed; `attempt` is the one that was under way, if
+    any.
     """
 
     claim: Claim
@@ -49,6 +62,7 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     outbox: Sequence[tuple[int, Message]]
     published: int = 0
     partitions: int = 0
+    attempt: Attempt | None = None
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +97,14 @@ class Store(Protocol):
 
         True also where this very commit was written before. Returns once the write is as durable as the server can
         tell. Raises `StoreError` when it is not known whether it was written: call again with the same commit.
+        """
+        ...
+
+    async def attempt(self, claim: Claim, attempt: Attempt | None) -> bool:
+        """Note what is about to be applied, or that it was survived. False: the claim is no longer the last one.
+
+        Does not wait for the disk: it is told for the case that this worker ends, not the server. Commits leave it
+        alone. Raises `StoreError` when it is not known whether it was noted.
         """
         ...
 

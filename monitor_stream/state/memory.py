@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from monitor_stream.events.fold import Message
-from monitor_stream.state.contract import Claim, Commit, FoldName, Holding, by_document
+from monitor_stream.state.contract import Attempt, Claim, Commit, FoldName, Holding, by_document
 
 
 @dataclass
@@ -18,6 +18,7 @@ class _Held:
     commit: int = 0
     published: int = 0
     partitions: int = 0
+    attempt: Attempt | None = None
     offsets: dict[str, int] = field(default_factory=dict)
     state: dict[str, bytes] = field(default_factory=dict)
     outbox: dict[int, Message] = field(default_factory=dict)
@@ -50,6 +51,7 @@ class MemoryStore:
             outbox=sorted(held.outbox.items()),
             published=held.published,
             partitions=held.partitions,
+            attempt=held.attempt,
         )
 
     async def commit(self, claim: Claim, commit: Commit) -> bool:
@@ -77,6 +79,13 @@ class MemoryStore:
             held.outbox.pop(number, None)
         held.published = commit.published
         held.partitions = commit.partitions
+        return True
+
+    async def attempt(self, claim: Claim, attempt: Attempt | None) -> bool:
+        held = self._held[claim.fold, claim.partition]
+        if (held.epoch, held.owner) != (claim.epoch, claim.owner):
+            return False
+        held.attempt = attempt
         return True
 
     async def results(self, fold: FoldName, partitions: int) -> dict[str, bytes]:

@@ -16,8 +16,8 @@ from redis.exceptions import NoScriptError, RedisError
 from monitor_stream.errors import SchemaError, SettingsError, StoreError
 from monitor_stream.events.fold import Message
 from monitor_stream.settings import Settings
-from monitor_stream.state.contract import SCHEMA, Claim, Commit, FoldName, Holding, by_document
-from monitor_stream.state.scripts import CLAIM, COMMIT, FORGET, Script
+from monitor_stream.state.contract import SCHEMA, Attempt, Claim, Commit, FoldName, Holding, by_document
+from monitor_stream.state.scripts import ATTEMPT, CLAIM, COMMIT, FORGET, Script
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,8 @@ LOAD_FIELDS: Final = 64
 
 _encode_message = msgspec.msgpack.Encoder().encode
 _decode_message = msgspec.msgpack.Decoder(Message).decode
+_encode_attempt = msgspec.json.Encoder().encode
+_decode_attempt = msgspec.json.Decoder(Attempt).decode
 
 
 async def open_store(settings: Settings) -> RedisStore:
@@ -126,6 +128,7 @@ class RedisStore:
             outbox=sorted((int(number), _decode_message(data)) for number, data in _under("outbox:", fields)),
             published=int(fields.get("@published", 0)),
             partitions=int(fields.get("@partitions", 0)),
+            attempt=_decode_attempt(fields["@attempt"]) if "@attempt" in fields else None,
         )
 
     async def commit(self, claim: Claim, commit: Commit) -> bool:
@@ -139,6 +142,12 @@ class RedisStore:
                 "on disk."
             )
         return written
+
+    async def attempt(self, claim: Claim, attempt: Attempt | None) -> bool:
+        key = self._key(claim.fold, claim.partition, "state")
+        noted = b"" if attempt is None else _encode_attempt(attempt)
+        async with self._errors("write to"):
+            return bool(await self._run(ATTEMPT, [key], [claim.epoch, claim.owner, noted]))
 
     async def results(self, fold: FoldName, partitions: int) -> dict[str, bytes]:
         async with self._errors("read results from"):

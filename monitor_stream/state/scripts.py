@@ -5,6 +5,7 @@ All of a (fold, partition) is one hash, so that it is there as a whole or not at
     @schema @epoch @owner      who may write, and in which form
     @commit @published         number of the last commit, number of the newest message taken out of the outbox
     @partitions                how many partitions the topic had at the last commit
+    @attempt                   what is being applied, where that may crash
     offset:ROLE                the next offset to apply
     state:NAME                 the fold's state
     outbox:NUMBER              messages not known to be published
@@ -26,12 +27,12 @@ class Script:
         self.digest: Final = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
 
-#: Epochs are milliseconds of the server's clock, or one above the last where that is more: so none is given twice, even
+#: Epochs are microseconds of the server's clock, or one above the last where that is more: so none is given twice, even
 #: when the server lost what it held or was restored from a backup, and JUDGE sees that history forks there.
 _NEXT_EPOCH: Final = """
 local function next_epoch()
   local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local now = time[1] * 1000000 + time[2] -- below 2^53 until the year 2255
   local last = tonumber(redis.call('HGET', KEYS[1], '@epoch') or '0')
   return string.format('%.0f', math.max(last + 1, now))
 end
@@ -113,6 +114,20 @@ first, final = list()
 each_chunk(first, final, delete(results))
 for sent = tonumber(held[4] or '0') + 1, published do
   redis.call('HDEL', state, string.format('outbox:%.0f', sent))
+end
+return 1
+""")
+
+#: ARGV: epoch, owner, the attempt ('' for none). Answers 1 when it is noted, 0 when it is refused.
+ATTEMPT: Final = Script("""
+local held = redis.call('HMGET', KEYS[1], '@epoch', '@owner')
+if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then
+  return 0
+end
+if ARGV[3] == '' then
+  redis.call('HDEL', KEYS[1], '@attempt')
+else
+  redis.call('HSET', KEYS[1], '@attempt', ARGV[3])
 end
 return 1
 """)

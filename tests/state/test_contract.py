@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from monitor_stream.errors import StoreError
 from monitor_stream.events.fold import Changes, Message
 from monitor_stream.settings import Settings
-from monitor_stream.state.contract import Commit, Holding, Store
+from monitor_stream.state.contract import Attempt, Commit, Holding, Store
 from monitor_stream.state.memory import MemoryStore
 from monitor_stream.state.redis import open_store
 
@@ -69,6 +69,23 @@ async def test_claim_finds_what_was_committed(store: Store) -> None:
     assert heir.offsets == {"predictions": 12, "labels": 7}
     assert heir.state == {"two": binary, "three": b""}
     assert heir.outbox == [(1, DELTA)]
+
+
+async def test_an_attempt_stands_until_it_is_survived(store: Store) -> None:
+    """The next claim finds what was under way, whatever was committed meanwhile; only the last claimer may say."""
+    first = await store.claim("observe", 0, "a")
+    assert first.attempt is None
+    attempt = Attempt(topic="labels", first=7, end=9, number=2)
+    assert await store.attempt(first.claim, attempt)
+    assert await store.commit(first.claim, commit(1, offsets={"predictions": 3}))
+    heir = await store.claim("observe", 0, "b")
+    assert heir.attempt == attempt
+    assert not await store.attempt(first.claim, None)
+    assert (await store.claim("observe", 0, "b")).attempt == attempt
+    assert not await store.attempt(heir.claim, None)
+    last = await store.claim("observe", 0, "c")
+    assert await store.attempt(last.claim, None)
+    assert (await store.claim("observe", 0, "d")).attempt is None
 
 
 async def test_only_the_last_claimer_writes(store: Store) -> None:
