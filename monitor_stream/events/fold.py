@@ -26,7 +26,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Records of one partition of one topic, in offset order, as columns.
 
     `timestamps` are those of the Kafka records, in Unix seconds. `ended` says that the topic was read to its end
-    with this batch; a batch without records may say so too.
+    with this batch; a batch without records may say so too. `poison` says, where it is not empty, why the records of the
+    batch must not be looked into: they crashed the code that did. They are dead letters of that reason.
     """
 
     topic: Topic
@@ -34,6 +35,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     timestamps: Sequence[float]
     values: Sequence[bytes | None]
     ended: bool = False
+    poison: str = ""
 
 
 class Message(msgspec.Struct, frozen=True):

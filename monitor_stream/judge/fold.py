@@ -53,6 +53,9 @@ class Judge:
         """Add deltas; those that cannot be read become dead letters."""
         touched: dict[str, Model] = {}
         for at, value in enumerate(batch.values):
+            if batch.poison:
+                self._set_aside(batch, at, "poison", batch.poison)
+                continue
             if value is None:
                 self._set_aside(batch, at, "tombstone", "a record without a value")
                 continue

@@ -72,6 +72,10 @@ class Observe:
         if not len(batch.values):
             return
         self._records[batch.topic] = self._records.get(batch.topic, 0) + len(batch.values)
+        if batch.poison:
+            for index in range(len(batch.values)):
+                self._rejects.add(batch, index, "poison", batch.poison)
+            return
         if batch.topic == "predictions":
             self._apply_predictions(batch)
         else:

@@ -47,6 +47,16 @@ def of_delta(**fields: Any) -> Callable[[Delta], Delta]:
     return lambda delta: msgspec.structs.replace(delta, **fields)
 
 
+def test_poison_is_set_aside_unread() -> None:
+    """A delta that the shell found to crash the code becomes a dead letter with the reason it was given."""
+    fold = judge(SPEC)
+    poison = batch(good())
+    fold.apply(msgspec.structs.replace(poison, poison="crashed judge 3 times"))
+    (letter,) = dead_letters(fold)
+    assert (letter.reason, letter.detail, letter.offset) == ("poison", "crashed judge 3 times", 0)
+    assert not fold.changes().puts.keys() - {"schema"}
+
+
 NAN = math.nan
 BROKEN: dict[str, Callable[[Delta], Delta]] = {
     "watermark not a number": of_delta(watermark=NAN),

@@ -164,3 +164,19 @@ def test_a_batch_of_another_topic_is_refused() -> None:
     """OBSERVE reads two topics, and says so."""
     with pytest.raises(ValueError, match="predictions and labels, not deltas"):
         observe(b"{}", topic="deltas")
+
+
+@pytest.mark.parametrize("topic", ["predictions", "labels"])
+def test_poison_is_set_aside_unread(topic: Topic) -> None:
+    """A record that the shell found to crash the code is counted, and a dead letter with the reason it was given."""
+    fold = Observe.restore({}, Seat(partition=3, partitions=4, epoch=1), Specs([SPEC]), Limits())
+    fold.apply(
+        Batch(topic=topic, offsets=[7], timestamps=[NOW], values=[GOOD], poison="crashed observe 3 times")
+    )
+    outputs = fold.drain()
+    (letter,) = [json.loads(m.value) for m in outputs.messages]
+    assert (letter["reason"], letter["detail"], letter["offset"]) == ("poison", "crashed observe 3 times", 7)
+    assert base64.b64decode(letter["value"]) == GOOD
+    source = json.loads(outputs.results["source"] or b"")
+    assert source["records"] == {topic: 1}
+    assert source["dead_letters"] == {topic: {"poison": 1}}
