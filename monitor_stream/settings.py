@@ -85,6 +85,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(ge=1, description="Predictions one partition keeps waiting for a label.")
     ] = 5_000_000
     max_record_bytes: Annotated[int, Meta(ge=1024, description="A larger record is a dead letter.")] = 1 << 20
+    poison_attempts: Annotated[
+        int, Meta(ge=1, description="How often one record may crash a worker before it is a dead letter.")
+    ] = 3
     idle_timeout_seconds: Annotated[
         float, Meta(gt=0.0, description="A source silent for so long no longer holds the clock back.")
     ] = 60.0

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
+import traceback
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol
+
+import msgspec
 
 from monitor_stream.errors import MonitorStreamError, StoreError, TopicsError
 from monitor_stream.events.fold import Batch, Fold, Message, Seat, Topic
 from monitor_stream.events.spec import Specs
 from monitor_stream.settings import Settings
-from monitor_stream.state.contract import Commit, FoldName, Holding, Store
+from monitor_stream.state.contract import Attempt, Commit, FoldName, Holding, Store
 from monitor_stream.stream.health import WorkerStats
 from monitor_stream.stream.moments import Observer, nobody
 from monitor_stream.stream.tenancy import Fetch, Tenancy
@@ -95,6 +99,9 @@ class Tenancies:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._refused: dict[Key, float] = {}
+        #: One attempt at a time: should the process die of it, no other is under way that could be blamed.
+        self._attempting = asyncio.Lock()
+        self._crashes: dict[Key, _Crash] = {}
         self._trouble = ""
         #: Set with the first error after which this worker must end.
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -189,6 +196,15 @@ class Tenancies:
                 "when its records were counted. Keys lie in other partitions now: labels would miss their predictions, "
                 "and a model would be judged in two places. To go on with the new number, stop all workers and start "
                 "clean from the log: monitor-stream rebuild."
+            )
+        if holding.attempt is not None:
+            log.warning(
+                "Offsets %d to %d of the %s of %s were being applied when a worker ended, or its fold failed; they are "
+                "read with care.",
+                holding.attempt.first,
+                holding.attempt.end - 1,
+                holding.attempt.topic,
+                _name([(claim.fold, claim.partition)]),
             )
         fold = self._folds[claim.fold].restore(holding.state, seat, self._specs, self._settings.limits)
         return Tenancy(holding, fold, roles, seat.partitions)
@@ -287,11 +303,92 @@ class Tenancies:
             await self._room.wait()
         if tenancy.gap(fetch.batch) > 1:  # one offset is the mark of a transaction
             await self._note_gap(kafka, fetch)
-        if self._holds(tenancy):
-            self._feed(tenancy, fetch)
-        else:
-            self._stats.records_stale += len(fetch.batch.offsets)
+        rest: Fetch | None = fetch
+        if tenancy.is_careful(fetch.batch.topic) and fetch.batch.offsets:
+            rest = await self._feed_carefully(kafka, fetch)
+        elif self._holds(tenancy):
+            rest = None
+            if self._feed(fetch):
+                self._on("applied")
+        if rest is not None:
+            self._stats.records_stale += len(rest.batch.offsets)
         await asyncio.sleep(0)  # others want the loop too
+
+    async def _feed_carefully(self, kafka: Log, fetch: Fetch) -> Fetch | None:
+        """Feed a fold what may crash it, piece by piece; returns what is left of a tenancy that was lost."""
+        rest: Fetch | None = fetch
+        while rest is not None and self._holds(fetch.tenancy):
+            piece = fetch.tenancy.next_piece(rest.batch, self._settings.poison_attempts)
+            part, rest = rest.part(piece.count)
+            if piece.attempt is None:
+                survived = self._feed(part)
+            else:
+                async with self._attempting, fetch.tenancy.lock:
+                    survived = await self._attempt(part, piece.attempt, poison=piece.poison)
+                if survived and piece.poison:
+                    await kafka.advise({self._place(part): fetch.tenancy.offsets[part.batch.topic]})
+            if survived:
+                self._on("applied")
+        return rest
+
+    async def _attempt(self, fetch: Fetch, attempt: Attempt, *, poison: bool) -> bool:
+        """Tell the store, apply and see the changes, tell the store: whatever crashes in between, it was these records.
+
+        Poison is committed at once: what follows may crash too, and must not bring it back.
+        """
+        tenancy = fetch.tenancy
+        if tenancy.untold and not self._tell(tenancy):
+            return False
+        if not await self._note(tenancy, attempt):
+            return False
+        if poison:
+            fetch = self._set_aside(fetch, attempt.number - 1)
+        if not (self._feed(fetch) and self._tell(tenancy)):
+            return False
+        if poison:
+            commit = tenancy.prepare(time.time())
+            if commit is not None and not await self._write(tenancy, commit):
+                return False
+        return await self._note(tenancy, None)
+
+    async def _note(self, tenancy: Tenancy, attempt: Attempt | None) -> bool:
+        """Tell the store which attempt is under way, for as long as it takes; False when the tenancy was lost."""
+        pause = RETRY_SECONDS[0]
+        while self._holds(tenancy):
+            try:
+                noted = await self._store.attempt(tenancy.claim, attempt)
+            except StoreError as error:
+                self._stats.store_waiting = True
+                log.warning("%s; trying again in %.1f s.", str(error).rstrip("."), pause)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, RETRY_SECONDS[1])
+                continue
+            self._stats.store_waiting = False
+            if not noted and self._holds(tenancy):
+                self._lose(tenancy)
+            return noted and self._holds(tenancy)
+        self._stats.store_waiting = False
+        return False
+
+    def _set_aside(self, fetch: Fetch, crashes: int) -> Fetch:
+        """The record that crashes whoever looks into it, as one that the fold makes a dead letter of."""
+        topic, partition = self._place(fetch)
+        crash = self._crashes.pop((fetch.tenancy.claim.fold, partition), None)
+        log.error(
+            "POISON RECORD: topic %s, partition %d, offset %d crashed the code that read it %d times. It is set aside "
+            "as a dead letter.\n%s",
+            topic,
+            partition,
+            fetch.batch.offsets[0],
+            crashes,
+            "It ended the process; see how the worker before ended." if crash is None else crash.traceback,
+        )
+        why = "it ended the process" if crash is None else crash.summary
+        detail = f"crashed {fetch.tenancy.claim.fold} {crashes} times: {why}"
+        return msgspec.structs.replace(fetch, batch=msgspec.structs.replace(fetch.batch, poison=detail))
+
+    def _place(self, fetch: Fetch) -> Place:
+        return self._settings.topic(fetch.batch.topic), fetch.tenancy.claim.partition
 
     async def _note_gap(self, kafka: Log, fetch: Fetch) -> None:
         """Find out whether offsets are missing because retention overtook us."""
@@ -313,25 +410,59 @@ class Tenancies:
             first - following,
         )
 
-    def _feed(self, tenancy: Tenancy, fetch: Fetch) -> None:
-        fold, partition = tenancy.claim.fold, tenancy.claim.partition
+    def _feed(self, fetch: Fetch) -> bool:
+        """False: the fold failed, and the tenancy is given up."""
+        tenancy, batch = fetch.tenancy, fetch.batch
+        fold = tenancy.claim.fold
         began = time.perf_counter()
         try:
-            taken, known = tenancy.apply(fetch.batch, fetch.position)
+            taken, known = tenancy.apply(batch, fetch.position)
         except Exception as error:  # noqa: BLE001  # whatever it is, the fold is spoilt
-            first, last = _ends(fetch.batch.offsets)
-            self._give_up(tenancy, error, f"failed on offsets {first} to {last} of its {fetch.batch.topic}")
-            return
-        topic = self._settings.topic(fetch.batch.topic)
+            if batch.offsets and not batch.poison:
+                what = f"failed on offsets {batch.offsets[0]} to {batch.offsets[-1]} of its {batch.topic}"
+                self._restart(tenancy, error, what)
+            else:
+                self._give_up(tenancy, error, "failed without looking into a record")
+            return False
+        topic, partition = self._place(fetch)
         self._stats.batch_seconds[fold].add(time.perf_counter() - began)
         self._stats.records_consumed[topic] += taken
         self._stats.records_skipped += known
         self._stats.heartbeats[fold] = time.time()
-        self._on("applied")
-        self._stats.note((topic, partition), tenancy.offsets[fetch.batch.topic], fetch.end)
+        self._stats.note((topic, partition), tenancy.offsets[batch.topic], fetch.end)
+        return True
+
+    def _tell(self, tenancy: Tenancy) -> bool:
+        """Have the fold tell its changes. False: it failed, and the tenancy is given up."""
+        read = tenancy.untold
+        try:
+            tenancy.tell(time.time())
+        except Exception as error:  # noqa: BLE001  # whatever it is, the fold is spoilt
+            self._fail_to_tell(tenancy, error, read=read)
+            return False
+        return True
+
+    def _fail_to_tell(self, tenancy: Tenancy, error: Exception, *, read: bool) -> None:
+        if read:
+            self._restart(tenancy, error, "could not tell its changes")
+        else:
+            self._give_up(tenancy, error, "could not tell its changes, and had read nothing new")
+
+    def _restart(self, tenancy: Tenancy, error: Exception, what: str) -> None:
+        """Drop the fold, whose memory may be half a batch ahead of its offsets; it is taken again as of its last commit.
+
+        A record is to blame; `Piece` says how it is found.
+        """
+        key = (tenancy.claim.fold, tenancy.claim.partition)
+        crash = self._crashes[key] = _Crash(error)
+        log.warning(
+            "The fold of %s %s (%s). It goes back to its last commit.", _name([key]), what, crash.summary
+        )
+        self._drop(key)
+        self._refused[key] = -math.inf
 
     def _give_up(self, tenancy: Tenancy, error: Exception, what: str) -> None:
-        """End this worker: the fold's memory may be half a batch ahead of its offsets, and is never committed."""
+        """End this worker: no record is to blame. What the fold has in memory is never committed."""
         key = (tenancy.claim.fold, tenancy.claim.partition)
         log.error("The fold of %s %s.", _name([key]), what, exc_info=error)
         self._drop(key)
@@ -376,18 +507,21 @@ class Tenancies:
         async with tenancy.lock:
             if not self._holds(tenancy):
                 return {}
-            offsets = tenancy.offsets.copy()
+            read = tenancy.untold
             try:
                 commit = tenancy.prepare(time.time())
             except Exception as error:  # noqa: BLE001  # whatever it is, the fold is spoilt
-                self._give_up(tenancy, error, "could not tell its changes")
+                self._fail_to_tell(tenancy, error, read=read)
                 return {}
             if commit is not None and not await self._write(tenancy, commit):
                 return {}
             await self._publish(tenancy)
             if commit is None:
                 return {}
-            return {(self._settings.topic(role), tenancy.claim.partition): at for role, at in offsets.items()}
+            return {
+                (self._settings.topic(role), tenancy.claim.partition): commit.offsets[role]
+                for role in tenancy.offsets
+            }
 
     async def _write(self, tenancy: Tenancy, commit: Commit) -> bool:
         """Write until it is written or refused: after an error nobody knows which, so the same commit goes again."""
@@ -456,10 +590,13 @@ def size(commit: Commit) -> int:
     )
 
 
+class _Crash:
+    """What is kept of an exception: its traceback holds on to all that the fold had in memory."""
+
+    def __init__(self, error: Exception) -> None:
+        self.summary: Final = traceback.format_exception_only(error)[-1].strip()
+        self.traceback: Final = "".join(traceback.format_exception(error)).rstrip()
+
+
 def _name(keys: Collection[Key]) -> str:
     return ", ".join(f"{fold}/{partition}" for fold, partition in keys) or "nothing"
-
-
-def _ends(offsets: Collection[int]) -> tuple[int | None, int | None]:
-    ordered = list(offsets)
-    return (ordered[0], ordered[-1]) if ordered else (None, None)

@@ -11,6 +11,7 @@ import msgspec
 
 from monitor_stream.events.fold import Batch, Changes, Fold, Message, Topic
 from monitor_stream.state.contract import Claim, Commit, Holding
+from monitor_stream.stream.pieces import Piece, first_piece
 
 
 class Fetch(msgspec.Struct, frozen=True, gc=False):
@@ -24,6 +25,18 @@ class Fetch(msgspec.Struct, frozen=True, gc=False):
     batch: Batch
     position: int
     end: int
+
+    def part(self, count: int) -> tuple[Fetch, Fetch | None]:
+        """The first `count` records, and the rest, if there is one."""
+        batch = self.batch
+        if count == len(batch.offsets):
+            return self, None
+        first = msgspec.structs.replace(_slice(batch, 0, count), ended=False)
+        rest = _slice(batch, count, len(batch.offsets))
+        return (
+            msgspec.structs.replace(self, batch=first, position=first.offsets[-1] + 1),
+            msgspec.structs.replace(self, batch=rest),
+        )
 
 
 class Tenancy:
@@ -43,6 +56,12 @@ class Tenancy:
         self.lock: Final = asyncio.Lock()
         #: Bytes of records applied since the last commit that is known to be written.
         self.uncommitted = 0
+        #: What the worker before did not survive, until it is passed.
+        self._doubt = holding.attempt
+        #: Topics of which nothing was committed since the claim.
+        self._fresh = set(roles)
+        #: Whether records were applied of which the fold has not told the changes.
+        self.untold = False
         self._outbox: deque[tuple[int, Message]] = deque(holding.outbox)
         self._published = holding.published
         self._numbered = self._outbox[-1][0] if self._outbox else self._published
@@ -55,6 +74,7 @@ class Tenancy:
             published=self._published,
         )
         self._next: Commit | None = None
+        self._under_way = False
         self._covered = 0
 
     def gap(self, batch: Batch) -> int:
@@ -69,36 +89,55 @@ class Tenancy:
         following = self.offsets[batch.topic]
         known = _count_below(batch.offsets, following)
         if known:
-            batch = msgspec.structs.replace(
-                batch,
-                offsets=batch.offsets[known:],
-                timestamps=batch.timestamps[known:],
-                values=batch.values[known:],
-            )
+            batch = _slice(batch, known, len(batch.offsets))
+        self.untold = self.untold or bool(batch.offsets)
         if batch.offsets or batch.ended:
             self.fold.apply(batch)
         self.offsets[batch.topic] = max(following, position)
         self.uncommitted += sum(map(len, filter(None, batch.values)))
         return len(batch.offsets), known
 
-    def prepare(self, now: float) -> Commit | None:
-        """The next commit, or None when there is nothing to write.
+    def is_careful(self, topic: Topic) -> bool:
+        """Whether the next records of a topic may have crashed a worker, or may do so for the first time unseen."""
+        return topic in self._fresh or (self._doubt is not None and self._doubt.topic == topic)
 
-        The same one is returned until `committed` is called.
+    def next_piece(self, batch: Batch, attempts: int) -> Piece:
+        """What of a batch to apply next, where that calls for care; see `first_piece`."""
+        topic, offsets = batch.topic, batch.offsets
+        if known := _count_below(offsets, self.offsets[topic]):
+            return Piece(known)
+        doubt = self._doubt if self._doubt is not None and self._doubt.topic == topic else None
+        if doubt is not None and offsets[0] >= doubt.end:
+            doubt = self._doubt = None
+        return first_piece(topic, offsets, doubt=doubt, fresh=topic in self._fresh, attempts=attempts)
+
+    def prepare(self, now: float) -> Commit | None:
+        """The next commit, to be written now, or None when there is nothing to write.
+
+        The same one is returned until `committed` is called. Raises whatever the fold raises.
         """
-        if self._next is not None:
-            return self._next
+        if not self._under_way:
+            self.tell(now)
+            self._under_way = self._next is not None
+        return self._next
+
+    def tell(self, now: float) -> None:
+        """Have the fold tell its changes, and add them to the next commit. Raises whatever the fold raises."""
+        if self._under_way:  # it may be in the store already
+            raise RuntimeError("a commit is being written")
         self.fold.tick(now)
         outputs = self.fold.drain()
         changes = self.fold.changes()
         messages = [
             (number, message) for number, message in enumerate(outputs.messages, start=self._numbered + 1)
         ]
+        self.untold = False
         changed = changes.puts or changes.deletes or outputs.results or messages
-        if not changed and self._places() == self._last.offsets and self._published == self._last.published:
-            return None
+        before = self._next or self._last
+        if not changed and self._places() == before.offsets and self._published == before.published:
+            return
         self._numbered += len(messages)
-        self._next = Commit(
+        told = Commit(
             number=self._last.number + 1,
             offsets=self._places(),
             changes=changes,
@@ -107,14 +146,19 @@ class Tenancy:
             published=self._published,
             partitions=self._partitions,
         )
+        self._next = told if self._next is None else _joined(self._next, told)
         self._covered = self.uncommitted
-        return self._next
 
     def committed(self) -> Commit:
         """The commit last prepared is written and on disk."""
         if self._next is None:
             raise RuntimeError("no commit was prepared")
+        if self._fresh:
+            self._fresh -= {
+                role for role in self._fresh if self._next.offsets[role] != self._last.offsets[role]
+            }
         self._last, self._next = self._next, None
+        self._under_way = False
         self._outbox.extend(self._last.outbox)
         self.uncommitted -= self._covered
         return self._last
@@ -131,6 +175,29 @@ class Tenancy:
         """The oldest `count` of `unpublished` are on Kafka; the next commit forgets them."""
         for _ in range(count):
             self._published, _message = self._outbox.popleft()
+
+
+def _slice(batch: Batch, start: int, stop: int) -> Batch:
+    return msgspec.structs.replace(
+        batch,
+        offsets=batch.offsets[start:stop],
+        timestamps=batch.timestamps[start:stop],
+        values=batch.values[start:stop],
+    )
+
+
+def _joined(first: Commit, then: Commit) -> Commit:
+    """One commit that does what two do, one after the other."""
+    puts = {**first.changes.puts, **then.changes.puts}
+    for name in then.changes.deletes:
+        puts.pop(name, None)
+    deletes = [name for name in first.changes.deletes if name not in then.changes.puts]
+    return msgspec.structs.replace(
+        then,
+        changes=Changes(puts, [*deletes, *then.changes.deletes]),
+        results={**first.results, **then.results},
+        outbox=[*first.outbox, *then.outbox],
+    )
 
 
 def _count_below(offsets: Sequence[int], offset: int) -> int:

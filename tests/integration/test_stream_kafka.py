@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import pytest
 import redis
@@ -68,21 +67,6 @@ async def test_aborted_transactions_do_not_count(cluster: Cluster) -> None:
     counted = await cluster.observed()
     assert counted.sums["labels"] == sum(range(80))
     assert "labels" in counted.ended
-
-
-async def test_a_poison_record_ends_the_worker_and_no_offset_passes_it(
-    cluster: Cluster, tmp_path: Path
-) -> None:
-    """A record that crashes the fold ends the process with a traceback in the log, each time it is read."""
-    cluster.create_topics()
-    cluster.produce("labels", range(100))
-    cluster.produce("labels", [], values=[b"poison"])
-    for _ in range(2):
-        worker = cluster.worker(tmp_path)
-        code, _said = await worker.end()
-        assert code == 1
-        assert "ValueError: poison" in worker.log.read_text()
-    assert cluster.lag() >= 1
 
 
 async def test_kafka_that_is_away_is_named(valkey: ValkeyServer) -> None:

@@ -75,6 +75,11 @@ class Cluster:
             total.ended = sorted({*total.ended, *counted.ended})
         return total
 
+    async def poison(self) -> list[dict[str, list[int]]]:
+        """The offsets that were set aside, by topic, of each partition."""
+        documents = (await self._results("observe")).values()
+        return [msgspec.json.decode(document, type=Counted).poison for document in documents]
+
     async def judged(self) -> tuple[int, int]:
         """How many records judge was told of, and how many messages it missed."""
         totals = [msgspec.json.decode(document) for document in (await self._results("judge")).values()]
@@ -166,6 +171,10 @@ class WorkerProcess:
         assert self._process.stdout is not None
         return (await asyncio.to_thread(self._process.stdout.readline)).strip()
 
+    def code(self) -> int | None:
+        """Its exit code, None while it lives."""
+        return self._process.poll()
+
     async def kill(self) -> None:
         self._process.kill()
         await asyncio.to_thread(self._process.communicate, timeout=5.0)
@@ -174,7 +183,7 @@ class WorkerProcess:
         """Ask it to end; returns its exit code and what it said of its health."""
         self._process.terminate()
         out, _ = await asyncio.to_thread(self._process.communicate, timeout=10.0)
-        return self._process.returncode, msgspec.json.decode(out) if out.strip() else {}
+        return self._process.returncode, msgspec.json.decode(out.splitlines()[-1]) if out.strip() else {}
 
     async def end(self) -> tuple[int, str]:
         """Wait until it ends by itself; returns its exit code and its last line."""

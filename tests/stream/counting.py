@@ -14,6 +14,7 @@ class Counted(msgspec.Struct):
     records: dict[str, int] = {}
     sums: dict[str, int] = {}
     messages: int = 0
+    poison: dict[str, list[int]] = {}  # the offsets, by topic
     ended: list[str] = []
 
 
@@ -24,12 +25,18 @@ class CountingObserve:
         self._seat = seat
         self._counted = counted
         self._new = 0
+        self._letters: list[Message] = []
         self._changed = False
 
     def apply(self, batch: Batch) -> None:
         counted, role = self._counted, batch.topic
-        if b"poison" in batch.values:
-            raise ValueError("poison")
+        if batch.poison:
+            counted.poison.setdefault(role, []).extend(batch.offsets)
+            self._letters += [
+                Message("deadletters", None, b"%s %d" % (role.encode(), at)) for at in batch.offsets
+            ]
+            self._changed = True
+            return
         counted.records[role] = counted.records.get(role, 0) + len(batch.values)
         counted.sums[role] = counted.sums.get(role, 0) + sum(
             int(value.split()[0]) for value in batch.values if value
@@ -48,9 +55,9 @@ class CountingObserve:
         self._counted.messages += 1
         source = self._seat.partition
         delta = f"{source} {self._counted.messages} {self._new}".encode()
-        self._new = 0
+        letters, self._new, self._letters = self._letters, 0, []
         return Outputs(
-            messages=[Message("deltas", b"key-%d" % source, delta)],
+            messages=[*letters, Message("deltas", b"key-%d" % source, delta)],
             results={f"source:{source}": msgspec.json.encode(self._counted)},
         )
 
@@ -71,8 +78,12 @@ class CountingJudge:
     def __init__(self, totals: dict[str, list[int]]) -> None:
         self._totals = totals  # source → newest number, records, gaps
         self._changed = set[str]()
+        self.poison: list[int] = []
 
     def apply(self, batch: Batch) -> None:
+        if batch.poison:
+            self.poison += batch.offsets
+            return
         for value in batch.values:
             assert value is not None
             source, number, count = value.decode().split()

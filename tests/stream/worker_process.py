@@ -1,4 +1,4 @@
-"""A worker as a process of its own, with the counting folds: `python -m tests.stream.worker_process SETTINGS_JSON`.
+"""A worker as a process of its own, with counting folds that some records crash: `python -m tests.stream.worker_process SETTINGS_JSON`.
 
 It says READY when it has taken its partitions, and its health, as JSON, when it ends by itself.
 """
@@ -14,7 +14,7 @@ from monitor_stream.errors import MonitorStreamError
 from monitor_stream.settings import Settings
 from monitor_stream.stream.health import WorkerStats
 from monitor_stream.stream.worker import run_worker
-from tests.stream.counting import CountingJudge, CountingObserve
+from tests.stream.crashing import CrashingJudge, CrashingObserve
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     try:
         run_worker(
             settings,
-            folds={"observe": CountingObserve, "judge": CountingJudge},
+            folds={"observe": CrashingObserve, "judge": CrashingJudge},
             stats=stats,
             ready=lambda: print("READY", flush=True),
         )

@@ -4,14 +4,15 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
 
 from monitor_stream.errors import BrokerError, StoreError
-from monitor_stream.events.fold import Message, Topic
+from monitor_stream.events.fold import Fold, Message, Topic
 from monitor_stream.events.spec import Specs
 from monitor_stream.settings import Settings
-from monitor_stream.state.contract import Claim, Commit, FoldName, Holding
+from monitor_stream.state.contract import Attempt, Claim, Commit, FoldName, Holding
 from monitor_stream.state.memory import MemoryStore
 from monitor_stream.stream.health import WorkerStats
 from monitor_stream.stream.tenancies import INPUTS, Place, Tenancies
 from tests.stream.counting import CountingJudge, CountingObserve
+from tests.stream.crashing import Killed
 
 SETTINGS = Settings(application="test", restore_timeout_seconds=1.0)
 
@@ -42,12 +43,13 @@ class World:
 
 
 class FailingStore(MemoryStore):
-    """Fails the next commits as told: before the write, or after it, when nobody can know."""
+    """Fails the next commits as told: before the write, or after it, when nobody can know. Attempts likewise."""
 
     def __init__(self) -> None:
         super().__init__()
         self.failures: deque[str] = deque()
         self.claim_failures = 0
+        self.attempt_failures: deque[str] = deque()
 
     async def claim(self, fold: FoldName, partition: int, owner: str) -> Holding:
         if self.claim_failures:
@@ -64,11 +66,24 @@ class FailingStore(MemoryStore):
             raise StoreError("The answer was lost.")
         return written
 
+    async def attempt(self, claim: Claim, attempt: Attempt | None) -> bool:
+        failure = self.attempt_failures.popleft() if self.attempt_failures else ""
+        if failure == "before":
+            raise StoreError("The store is away.")
+        noted = await super().attempt(claim, attempt)
+        if failure == "after":
+            raise StoreError("The answer was lost.")
+        if failure == "kill":
+            raise Killed
+        return noted
+
 
 class Worker:
     """One worker on the world: its tenancies, and where it reads."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(
+        self, world: World, observe: type[Fold] = CountingObserve, judge: type[Fold] = CountingJudge
+    ) -> None:
         self.world = world
         self.stats = WorkerStats()
         self.positions: dict[Place, int] = {}
@@ -77,7 +92,7 @@ class Worker:
             SETTINGS,
             store=world.store,
             outlet=self,
-            folds={"observe": CountingObserve, "judge": CountingJudge},
+            folds={"observe": observe, "judge": judge},
             specs=Specs(),
             stats=self.stats,
         )
@@ -135,10 +150,20 @@ class Worker:
     async def commit(self) -> None:
         await self.tenancies.commit(self)
 
-    async def finish(self) -> None:
-        """Read and commit until nothing is left."""
+    async def retake(self) -> bool:
+        """Take again what was lost; returns whether there was any."""
+        if self.tenancies.failed.done():
+            self.tenancies.failed.result()
+        lost = self.tenancies.lost()
+        if lost:
+            await self.tenancies.take(self, lost)
+        return bool(lost)
+
+    async def finish(self, count: int = 1_000) -> None:
+        """Read so many at a time and commit, until nothing is left."""
         idle = 0
         while idle < 2:  # the first commit may publish what is then to be read
-            read = [await self.read(place, 1_000) for place in self.world.places()]
+            moved = [await self.read(place, count) > 0 for place in self.world.places()]
             await self.commit()
-            idle = 0 if any(read) else idle + 1
+            moved.append(await self.retake())
+            idle = 0 if any(moved) else idle + 1
