@@ -166,6 +166,7 @@ def run(
                 partitions_increased(state)
         except StuckError as error:
             state.complaints.append(f"stuck: {error}")
+            world.tell_tasks()
         return _report(state, writer, verdict, seed, time.monotonic() - began)
 
 

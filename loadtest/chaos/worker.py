@@ -7,11 +7,15 @@ verifier notices.
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import gc
+import logging
 import mmap
 import os
 import signal
 import struct
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,10 +54,22 @@ class Watch:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _tell_tasks(*_: object) -> None:
+    """What each task of each event loop waits for: asked for when a worker seems to be stuck."""
+    for task in [each for each in gc.get_objects() if isinstance(each, asyncio.Task) and not each.done()]:
+        task.print_stack(file=sys.stderr)
+    sys.stderr.flush()
+
+
 def run() -> None:
     """Run the command with the observer in place."""
     if name := os.environ.get("CHAOS_BREAK"):
         sabotage.SAFEGUARDS[name]()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("aiokafka").setLevel(
+        logging.WARNING
+    )  # a line for each attempt to reach a broker that is away
+    signal.signal(signal.SIGUSR1, _tell_tasks)
     directory = Path(os.environ["CHAOS_DIRECTORY"])
     real = worker.run_worker
 

@@ -311,6 +311,13 @@ class World:
             if not slot.wanted and len(self.workers()) < count:
                 slot.start()
 
+    def tell_tasks(self) -> None:
+        """Let each worker write to its log what it waits for."""
+        for slot in self.slots:
+            if slot.took_part:
+                slot.signal(signal.SIGUSR1)
+        time.sleep(3.0)
+
     def counted(self) -> Counter[str]:
         """What all processes together have read so far, the dead ones too."""
         total: Counter[str] = Counter()
