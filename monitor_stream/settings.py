@@ -84,6 +84,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_pending: Annotated[
         int, Meta(ge=1, description="Predictions one partition keeps waiting for a label.")
     ] = 5_000_000
+    max_resident_bytes: Annotated[
+        int,
+        Meta(
+            ge=0, description="A worker with more memory than this ends, to be started again; 0 is no bound."
+        ),
+    ] = 0
     max_record_bytes: Annotated[int, Meta(ge=1024, description="A larger record is a dead letter.")] = 1 << 20
     poison_attempts: Annotated[
         int, Meta(ge=1, description="How often one record may crash a worker before it is a dead letter.")

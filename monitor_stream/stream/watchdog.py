@@ -1,4 +1,4 @@
-"""Ends the process when it is stuck: a supervisor starts it again, and it goes on from the last commit.
+"""Ends the process when it is stuck, or grew too large: a supervisor starts it again, and it goes on from the last commit.
 
 A consumer can hang without an error: a wedged event loop, a fetch that never comes back after a broker restart, a
 rebalance that Faust gave up (the heartbeats to Kafka come from another thread, and go on). This is a thread of its own
@@ -20,6 +20,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from monitor_stream.config import confluent_config
 from monitor_stream.settings import Settings
+from monitor_stream.stream.memory import resident_bytes
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +44,14 @@ class Glance(NamedTuple):
 
     `turned` is when the event loop last turned (monotonic), `progress` any number that changes when work is done,
     `waiting` how many records wait, None where Kafka does not tell. `excused` is set while the worker knows why it
-    stands still, such as a store that cannot be reached.
+    stands still, such as a store that cannot be reached. `resident` is the memory of the process in bytes.
     """
 
     turned: float
     progress: int
     waiting: int | None
     excused: bool
+    resident: int = 0
 
 
 class Judgement:
@@ -61,7 +63,8 @@ class Judgement:
     'no record was applied for 31 s, and 5 wait'
     """
 
-    def __init__(self, *, loop_seconds: float, progress_seconds: float) -> None:
+    def __init__(self, *, loop_seconds: float, progress_seconds: float, resident_limit: int = 0) -> None:
+        self._resident_limit = resident_limit
         self._loop_seconds = loop_seconds
         self._progress_seconds = progress_seconds
         self._progress: int | None = None
@@ -69,6 +72,8 @@ class Judgement:
 
     def see(self, glance: Glance, now: float) -> str | None:
         """Why the worker is stuck, or None."""
+        if 0 < self._resident_limit < glance.resident:
+            return f"it has {glance.resident >> 20} MiB of memory, and may have {self._resident_limit >> 20}"
         if now - glance.turned > self._loop_seconds:
             return f"the event loop has not turned for {now - glance.turned:.0f} s"
         if glance.progress != self._progress or not glance.waiting or glance.excused:
@@ -113,7 +118,11 @@ class Watchdog:
         self._told = told
         self._end = end
         self._interval = interval_seconds
-        self._judgement = Judgement(loop_seconds=loop_seconds, progress_seconds=progress_seconds)
+        self._judgement = Judgement(
+            loop_seconds=loop_seconds,
+            progress_seconds=progress_seconds,
+            resident_limit=settings.max_resident_bytes,
+        )
         self._turned = time.monotonic()
         self._ending = threading.Event()
         self._loop = asyncio.get_running_loop()
@@ -133,7 +142,8 @@ class Watchdog:
         )
         while not self._ending.wait(self._interval):
             self._loop.call_soon_threadsafe(self._turn)
-            glance = Glance(self._turned, self._progress(), self._waiting(admin), self._excused())
+            waiting = self._waiting(admin)
+            glance = Glance(self._turned, self._progress(), waiting, self._excused(), resident_bytes())
             if (reason := self._judgement.see(glance, time.monotonic())) is not None:
                 log.critical("This worker is stuck: %s. It ends, to be started again.", reason)
                 self._end(EXIT_CODE)

@@ -1,6 +1,7 @@
 """A stuck worker ends; one that is idle, busy or knows what it waits for does not."""
 
 import asyncio
+import queue
 import time
 
 import pytest
@@ -56,6 +57,31 @@ def test_a_loop_that_does_not_turn_is_stuck() -> None:
         judgement().see(Glance(0.0, 1, 0, excused=False), now=11.0)
         == "the event loop has not turned for 11 s"
     )
+
+
+def test_a_worker_that_grew_too_large_ends() -> None:
+    """More memory than it may have ends a worker that is well otherwise; no bound is none."""
+    large = Glance(turned=0.0, progress=1, waiting=0, excused=False, resident=3 << 30)
+    bounded = Judgement(loop_seconds=10.0, progress_seconds=30.0, resident_limit=2 << 30)
+    assert bounded.see(large, now=1.0) == "it has 3072 MiB of memory, and may have 2048"
+    assert judgement().see(large, now=1.0) is None
+
+
+async def test_the_thread_looks_at_the_memory_of_the_process() -> None:
+    """The bound holds in the thread, with no broker to ask."""
+    codes: queue.SimpleQueue[int] = queue.SimpleQueue()
+    watchdog = Watchdog(
+        Settings(bootstrap="127.0.0.1:1", max_resident_bytes=1),
+        assigned=dict,
+        progress=lambda: 0,
+        excused=lambda: False,
+        told=lambda _: None,
+        end=codes.put,
+        interval_seconds=0.05,
+    )
+    watchdog.start()
+    assert await asyncio.to_thread(codes.get, timeout=20.0) == EXIT_CODE
+    await watchdog.stop()
 
 
 @pytest.mark.integration
