@@ -49,8 +49,13 @@ def spec() -> ModelSpec:
     )
 
 
-def produce(bootstrap: str, predictions: str, labels: str, pairs: int, seed: int = 1) -> tuple[float, float]:
-    """Write `pairs` predictions and labels, keyed by id; returns the mean size in bytes of each."""
+def produce(
+    bootstrap: str, predictions: str, labels: str, pairs: int, *, part: int = 0
+) -> tuple[float, float]:
+    """Write `pairs` predictions and labels, keyed by id; returns the mean size in bytes of each.
+
+    Parts follow each other in event time.
+    """
     producer = Producer(
         {
             "bootstrap.servers": bootstrap,
@@ -62,7 +67,7 @@ def produce(bootstrap: str, predictions: str, labels: str, pairs: int, seed: int
         }
     )
     sizes = {predictions: 0, labels: 0}
-    for topic, key, value in _interleave(_pairs(pairs, seed), predictions, labels):
+    for topic, key, value in _interleave(_pairs(pairs, part), predictions, labels):
         sizes[topic] += len(value)
         while True:
             try:
@@ -74,10 +79,10 @@ def produce(bootstrap: str, predictions: str, labels: str, pairs: int, seed: int
     return sizes[predictions] / pairs, sizes[labels] / pairs
 
 
-def _pairs(pairs: int, seed: int) -> Iterator[tuple[bytes, bytes, bytes]]:
-    draw = random.Random(seed)
+def _pairs(pairs: int, part: int) -> Iterator[tuple[bytes, bytes, bytes]]:
+    draw, start = random.Random(part), START + part * pairs * SECONDS_PER_PREDICTION
     for index in range(pairs):
-        identity, time = f"{draw.getrandbits(64):016x}", START + index * SECONDS_PER_PREDICTION
+        identity, time = f"{draw.getrandbits(64):016x}", start + index * SECONDS_PER_PREDICTION
         truth = round(draw.random(), 6)
         prediction = {
             "model": MODEL,
