@@ -159,7 +159,7 @@ def run(
             world.await_end()
             say("verifying")
             state.counted = world.counted()
-            verdict = verify(world, sequential(writer, seed, state.lost, state.before))
+            verdict = verify(world, sequential(world, writer, seed, state.lost, state.before))
             if not only and not verdict.differences:
                 say("losing the store, and rebuilding")
                 verdict.add(restored_and_emptied(state, writer, seed))

@@ -58,7 +58,7 @@ def restored_and_emptied(run: Run, writer: Writer, seed: int) -> Verdict:
     world.await_progress()
     world.await_end()
     gone = {place: range(lost.stop) for place, lost in run.lost.items()}
-    return verify(world, sequential(writer, seed, gone, run.before), since=since)
+    return verify(world, sequential(world, writer, seed, gone, run.before), since=since)
 
 
 def partitions_increased(run: Run) -> None:

@@ -50,10 +50,10 @@ class _NoLock:
 def without_seek_lock() -> None:
     """Fetching, and claiming and seeking, no longer exclude each other.
 
-    So that they do meet, a fetch that is under way when a rebalance begins comes back after it, and folds dawdle, so
-    that fetches queue up before them: with the lock neither would matter.
+    So that they do meet, fetches dawdle, and come back after a rebalance that begins meanwhile; and folds dawdle, so
+    that fetches queue up before them. With the lock neither would matter.
     """
-    from monitor_stream.stream import tenancies, transport
+    from monitor_stream.stream import app, tenancies, transport
 
     make, fetch, apply = (
         transport.BatchConsumer.__init__,
@@ -67,18 +67,19 @@ def without_seek_lock() -> None:
 
     async def late(self: Any, *args: Any) -> Any:
         fetched = await fetch(self, *args)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.8)
         while not self.consumer.flow_active and not self.consumer.should_stop:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         return fetched
 
     async def slow(self: Any, *args: Any) -> None:
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.04)
         await apply(self, *args)
 
     setattr(transport.BatchConsumer, "__init__", unlocked)  # noqa: B010
     setattr(transport.BatchThread, "fetch", late)  # noqa: B010
     setattr(tenancies.Tenancies, "apply", slow)  # noqa: B010
+    setattr(app, "QUEUE_FETCHES", 64)  # noqa: B010
 
 
 SAFEGUARDS: Final[Mapping[str, Callable[[], None]]] = {

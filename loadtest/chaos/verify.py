@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -26,19 +26,19 @@ from monitor_stream.embedded.processes import ChildProcess
 
 #: Which of the records in the log nobody could read any more: (topic role, partition) → offsets.
 Lost = Mapping[tuple[str, int], range]
+Logs = Mapping[tuple[str, int], list[Line]]
 
 _START_SECONDS: Final = 60.0
 
 
-def sequential(
-    writer: Writer, seed: int, lost: Lost, before: Mapping[tuple[str, int], list[Line]]
-) -> Expected:
+def sequential(world: World, writer: Writer, seed: int, lost: Lost, before: Logs) -> Expected:
     """The sequential computation over what was written, without what retention removed unread.
 
-    `before` is what lay in the log before the stream.
+    `before` is what lay in the log before the stream. A record that the broker took twice (its idempotence does not
+    outlive every crash) lies in the log twice, and counts as such.
     """
     logs: defaultdict[tuple[str, int], list[Line]] = defaultdict(list)
-    for place, lines in before.items():
+    for place, lines in [*before.items(), *_taken_twice(world, writer, before).items()]:
         logs[place] += [line for line in lines if line.offset not in lost.get(place, ())]
     following = {place: iter(offsets) for place, offsets in writer.offsets.items()}
     for record in stream(seed, writer.written, PARTITIONS):
@@ -48,7 +48,26 @@ def sequential(
             logs[place].append(Line(offset, record.time, record.value))
     left = {place: list(rest) for place, rest in following.items()}
     assert not any(left.values()), "the log holds more than was written"
+    for lines in logs.values():
+        lines.sort(key=lambda line: line.offset)
     return expect(logs, max_record_bytes=MAX_RECORD_BYTES)
+
+
+def _taken_twice(world: World, writer: Writer, before: Logs) -> dict[tuple[str, int], list[Line]]:
+    """What lies in the log, and the writer was not told of: each repeats the record before it."""
+    found: defaultdict[tuple[str, int], list[Line]] = defaultdict(list)
+    told = {place: set(offsets) for place, offsets in writer.offsets.items()}
+    for place, lines in before.items():
+        told[place].update(line.offset for line in lines)
+    newest: defaultdict[tuple[str, int], deque[bytes | None]] = defaultdict(lambda: deque(maxlen=5000))
+    for role in ("predictions", "labels"):
+        for partition, line in read_lines(world, role):
+            place = (role, partition)
+            if line.offset not in told[place]:
+                assert line.value in newest[place], f"{place} holds at {line.offset} what nobody wrote"
+                found[place].append(line)
+            newest[place].append(line.value)
+    return found
 
 
 class Verdict:
@@ -129,6 +148,13 @@ def _shown(
 
 def read(world: World, role: str, since: Mapping[str, Mapping[int, int]] | None = None) -> Iterator[bytes]:
     """The values of a topic, to its end."""
+    return (line.value or b"" for _, line in read_lines(world, role, since))
+
+
+def read_lines(
+    world: World, role: str, since: Mapping[str, Mapping[int, int]] | None = None
+) -> Iterator[tuple[int, Line]]:
+    """The records of a topic with their partitions, to its end."""
     consumer = Consumer(
         {
             "bootstrap.servers": world.kafka.bootstrap,
@@ -148,7 +174,8 @@ def read(world: World, role: str, since: Mapping[str, Mapping[int, int]] | None 
             if message is None:
                 raise RuntimeError(f"{topic} cannot be read to its end")
             if (error := message.error()) is None:
-                yield message.value() or b""
+                time_ = message.timestamp()[1] / 1000
+                yield message.partition() or 0, Line(message.offset() or 0, time_, message.value())
             elif error.code() == KafkaError._PARTITION_EOF:
                 unread.discard(message.partition())
     finally:
