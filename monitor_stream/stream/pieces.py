@@ -40,7 +40,7 @@ def first_piece(
     doubt
         The attempt of this topic that no worker has survived so far.
     fresh
-        Whether nothing of this topic was committed since the claim: a crash would leave no other trace.
+        Whether no commit of this topic was sent since the claim: a crash would leave no other trace.
     attempts
         How often one record may crash before it is set aside.
 

@@ -329,6 +329,7 @@ class Tenancies:
                     await kafka.advise({self._place(part): fetch.tenancy.offsets[part.batch.topic]})
             if survived:
                 self._on("applied")
+        self._wake.set()  # a commit ends the need for care
         return rest
 
     async def _attempt(self, fetch: Fetch, attempt: Attempt, *, poison: bool) -> bool:

@@ -58,8 +58,8 @@ class Tenancy:
         self.uncommitted = 0
         #: What the worker before did not survive, until it is passed.
         self._doubt = holding.attempt
-        #: Topics of which nothing was committed since the claim.
-        self._fresh = set(roles)
+        #: Topics of which no commit was sent since the claim.
+        self._fresh: set[str] = set(roles)
         #: Whether records were applied of which the fold has not told the changes.
         self.untold = False
         self._outbox: deque[tuple[int, Message]] = deque(holding.outbox)
@@ -118,7 +118,11 @@ class Tenancy:
         """
         if not self._under_way:
             self.tell(now)
-            self._under_way = self._next is not None
+            if self._next is not None:
+                self._under_way = True
+                self._fresh -= {
+                    role for role, at in self._last.offsets.items() if self._next.offsets[role] != at
+                }
         return self._next
 
     def tell(self, now: float) -> None:
@@ -153,10 +157,6 @@ class Tenancy:
         """The commit last prepared is written and on disk."""
         if self._next is None:
             raise RuntimeError("no commit was prepared")
-        if self._fresh:
-            self._fresh -= {
-                role for role in self._fresh if self._next.offsets[role] != self._last.offsets[role]
-            }
         self._last, self._next = self._next, None
         self._under_way = False
         self._outbox.extend(self._last.outbox)

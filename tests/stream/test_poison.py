@@ -221,6 +221,21 @@ async def test_a_stream_in_order_is_told_to_the_store_only_at_first() -> None:
     assert (await observed(world)).sums == {"labels": sum(range(100))}
 
 
+async def test_what_was_spoilt_before_an_attempt_is_not_blamed_on_it() -> None:
+    """Records of one topic that show only when the fold is asked are not laid at the door of the other's."""
+    world = World()
+    world.produce("predictions", [b"1", UNTELLABLE])
+    world.produce("labels", [b"2"])
+    worker = Worker(world, KillableObserve)
+    await worker.take()
+    await worker.read(world.place("predictions"), 1)
+    await worker.commit()
+    await worker.read(world.place("predictions"), 1)
+    await worker.read(world.place("labels"), 1)
+    assert world.place("labels") not in worker.tenancies.places()
+    assert (await world.store.claim("observe", 0, "reader")).attempt is None
+
+
 async def test_who_dies_with_the_guilty_is_not_blamed() -> None:
     """A record that ends the process ends it for all partitions: what another was about to apply stays innocent."""
     world = World(partitions=2)
@@ -247,7 +262,7 @@ async def test_who_dies_with_the_guilty_is_not_blamed() -> None:
     worker = Worker(world, Together)
     for _ in range(CRASHES):
         await worker.take()
-        reads = [worker.read(world.place("labels", partition), 1) for partition in (1, 0)]
+        reads = [worker.read(world.place("labels", partition), 1) for partition in (0, 1)]
         done = await asyncio.gather(*reads, return_exceptions=True)
         if not dead:
             break

@@ -1,11 +1,15 @@
 """A fold with its claim: what it has seen, what it will write, what it has left to publish."""
 
+import asyncio
+from typing import ClassVar
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor_stream.events.fold import Batch, Limits, Message, Seat
+from monitor_stream.events.fold import Batch, Changes, Limits, Message, Outputs, Seat
 from monitor_stream.events.spec import Specs
 from monitor_stream.state.contract import Claim, Holding
+from monitor_stream.state.memory import MemoryStore
 from monitor_stream.stream.tenancy import Tenancy
 from tests.stream.counting import CountingObserve
 
@@ -24,6 +28,19 @@ def tenancy(*, commit: int = 0, outbox: tuple[int, ...] = (), published: int = 0
     )
     fold = CountingObserve.restore({}, Seat(partition=0, partitions=1, epoch=1), Specs(), Limits())
     return Tenancy(holding, fold, ("predictions", "labels"), 1)
+
+
+class Scripted(CountingObserve):
+    """Tells what it was given to tell."""
+
+    script: ClassVar[list[tuple[Outputs, Changes]]] = []
+
+    def drain(self) -> Outputs:
+        self._told = self.script.pop(0) if self.script else (Outputs(), Changes())
+        return self._told[0]
+
+    def changes(self) -> Changes:
+        return self._told[1]
 
 
 def batch(offsets: list[int]) -> Batch:
@@ -99,3 +116,42 @@ def test_marks_of_transactions_are_passed() -> None:
     held.apply(batch([10]), 11)
     held.apply(Batch(topic="labels", offsets=[], timestamps=[], values=[], ended=True), 12)
     assert held.offsets["labels"] == 12
+
+
+NAMES = st.sampled_from("abc")
+TOLD = st.tuples(
+    st.dictionaries(NAMES, st.binary(max_size=2)),
+    st.lists(NAMES, unique=True),
+    st.dictionaries(NAMES, st.none() | st.binary(max_size=2)),
+    st.integers(0, 2),
+)
+
+
+@given(st.lists(TOLD, max_size=4))
+def test_told_in_parts_is_told_at_once(
+    told: list[tuple[dict[str, bytes], list[str], dict[str, bytes | None], int]],
+) -> None:
+    """One commit of what a fold told bit by bit leaves what a commit of each bit would have left."""
+    bits = [
+        (Outputs([MESSAGE] * messages, results), Changes(puts, deletes))
+        for puts, deletes, results, messages in told
+    ]
+    assert asyncio.run(_left(bits, at_once=True)) == asyncio.run(_left(bits, at_once=False))
+
+
+async def _left(bits: list[tuple[Outputs, Changes]], *, at_once: bool) -> object:
+    Scripted.script = bits.copy()
+    store = MemoryStore()
+    holding = await store.claim("observe", 0, "a")
+    fold = Scripted.restore({}, Seat(partition=0, partitions=1, epoch=1), Specs(), Limits())
+    held = Tenancy(holding, fold, ("labels",), 1)
+    while Scripted.script:
+        if at_once:
+            held.tell(0.0)
+        elif (commit := held.prepare(0.0)) is not None:
+            assert await store.commit(holding.claim, commit)
+            held.committed()
+    if (commit := held.prepare(0.0)) is not None:
+        assert await store.commit(holding.claim, commit)
+    left = await store.claim("observe", 0, "b")
+    return left.state, left.outbox, await store.results("observe", 1)

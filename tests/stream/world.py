@@ -161,8 +161,10 @@ class Worker:
 
     async def finish(self, count: int = 1_000) -> None:
         """Read so many at a time and commit, until nothing is left."""
-        idle = 0
+        idle, rounds = 0, 0
         while idle < 2:  # the first commit may publish what is then to be read
+            rounds += 1
+            assert rounds < 1_000, "no end of it"
             moved = [await self.read(place, count) > 0 for place in self.world.places()]
             await self.commit()
             moved.append(await self.retake())
