@@ -68,7 +68,8 @@ class Judgement:
         self._loop_seconds = loop_seconds
         self._progress_seconds = progress_seconds
         self._progress: int | None = None
-        self._moved = 0.0
+        self._looked = 0.0
+        self._still = 0.0
 
     def see(self, glance: Glance, now: float) -> str | None:
         """Why the worker is stuck, or None."""
@@ -76,10 +77,13 @@ class Judgement:
             return f"it has {glance.resident >> 20} MiB of memory, and may have {self._resident_limit >> 20}"
         if now - glance.turned > self._loop_seconds:
             return f"the event loop has not turned for {now - glance.turned:.0f} s"
-        if glance.progress != self._progress or not glance.waiting or glance.excused:
-            self._progress, self._moved = glance.progress, now
-        elif now - self._moved > self._progress_seconds:
-            return f"no record was applied for {now - self._moved:.0f} s, and {glance.waiting} wait"
+        since, self._looked = now - self._looked, now
+        if glance.progress != self._progress or glance.waiting == 0 or glance.excused:
+            self._progress, self._still = glance.progress, 0.0
+        elif glance.waiting is not None:  # what Kafka does not tell neither counts nor clears
+            self._still += since
+        if self._still > self._progress_seconds:
+            return f"no record was applied for {self._still:.0f} s, and {glance.waiting} wait"
         return None
 
 

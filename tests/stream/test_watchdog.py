@@ -46,6 +46,12 @@ def test_standing_still_for_a_reason_is_not_stuck(harmless: dict[str, int | bool
     assert not any(verdicts([glance(index * 10.0, **harmless) for index in range(20)]))  # type: ignore[arg-type]
 
 
+def test_a_broker_that_tells_now_and_then_excuses_nothing() -> None:
+    """Standing still adds up over the times at which Kafka tells that records wait."""
+    told = [5, None] * 6
+    assert any(verdicts([glance(index * 10.0, waiting=waiting) for index, waiting in enumerate(told)]))
+
+
 def test_progress_begins_the_time_anew() -> None:
     """One applied batch is progress, however much still waits."""
     assert not any(verdicts([glance(index * 10.0, progress=index // 3) for index in range(20)]))
