@@ -8,6 +8,7 @@ from loadtest.chaos import __main__ as chaos
 from loadtest.chaos.faults import FAULTS
 
 
+@pytest.mark.chaos
 @pytest.mark.integration
 @pytest.mark.timeout(900)
 def test_nothing_is_lost_and_nothing_counted_twice(tmp_path: Path) -> None:

@@ -123,6 +123,7 @@ def test_every_kind_of_dead_letter_is_in_the_stream() -> None:
     }
 
 
+@pytest.mark.chaos
 @pytest.mark.integration
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
