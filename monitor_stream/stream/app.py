@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from faust.app.base import BootStrategy
 from faust.auth import SASLCredentials, SSLCredentials
 from faust.types import StreamT
 
 from monitor_stream.config import Security
+from monitor_stream.events.fold import Topic
 from monitor_stream.settings import Settings
 from monitor_stream.state.contract import FoldName
+from monitor_stream.stream.assignor import Assignor
 from monitor_stream.stream.tenancies import INPUTS, Tenancies
 from monitor_stream.stream.tenancy import Fetch
 from monitor_stream.stream.transport import App
@@ -26,8 +30,8 @@ class _Boot(BootStrategy):
     enable_kafka_producer = False
 
 
-def make_app(settings: Settings, tenancies: Tenancies) -> App:
-    """One Faust app whose agents feed `tenancies`."""
+def make_app(settings: Settings, tenancies: Tenancies, partitions: Mapping[Topic, int]) -> App:
+    """One Faust app whose agents feed `tenancies`; `partitions` says how many each topic has."""
     app = App(
         settings.application,
         broker=";".join(f"kafka://{address.strip()}" for address in settings.bootstrap.split(",")),
@@ -35,6 +39,7 @@ def make_app(settings: Settings, tenancies: Tenancies) -> App:
         web_enabled=False,
         topic_allow_declare=False,
         topic_disable_leader=True,
+        PartitionAssignor=Assignor,
         stream_buffer_maxsize=QUEUE_FETCHES,
         stream_wait_empty=False,
         stream_recovery_delay=0.0,
@@ -48,6 +53,7 @@ def make_app(settings: Settings, tenancies: Tenancies) -> App:
     )
     app.boot_strategy = _Boot(app)
     app.tenancies = tenancies
+    app.partitions = {settings.topic(role): count for role, count in partitions.items()}
     for fold, roles in INPUTS.items():
         _add_agent(app, fold, [settings.topic(role) for role in roles])
     return app

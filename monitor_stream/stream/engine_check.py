@@ -18,6 +18,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import Assignment, TopicPartitionState
 from faust.app.base import App, BootStrategy
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.tables.recovery import Recovery
 from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as driver
@@ -34,6 +35,7 @@ VERSIONS: Final[Mapping[str, tuple[str, ...]]] = {
 #: Class → methods and properties we override or call.
 MEMBERS: Final[Mapping[type[Any], tuple[str, ...]]] = {
     App: ("_new_transport", "_create_directories"),
+    PartitionAssignor: ("_perform_assignment",),
     BootStrategy: ("enable_web", "enable_kafka_producer"),
     driver.Transport: ("Consumer",),
     driver.Consumer: (

@@ -281,6 +281,8 @@ class App(faust.App):
     """Faust's app: brings our transport, and what its consumer and agents work on."""
 
     tenancies: Tenancies
+    #: Topic → how many partitions it had at the start.
+    partitions: Mapping[str, int]
 
     @property
     def reader(self) -> BatchConsumer:

@@ -89,7 +89,7 @@ async def work(
     check_engine()
     stats = stats or WorkerStats()
     specs = Specs()
-    await asyncio.to_thread(topics.check, settings)
+    partitions = await asyncio.to_thread(topics.check, settings)
     async with AsyncExitStack() as stack:
         stack.callback(asyncio.create_task(_beat(stats), name="beat").cancel)
         store = await open_store(settings)
@@ -103,7 +103,7 @@ async def work(
         tenancies = Tenancies(
             settings, store=store, outlet=publisher, folds=folds or _folds(), specs=specs, stats=stats, on=on
         )
-        app = make_app(settings, tenancies)
+        app = make_app(settings, tenancies, partitions)
         stats.assignment = app.reader.assigned
         _follow_rebalances(app, settings, stats)
         watchdog = Watchdog(
