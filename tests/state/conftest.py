@@ -1,6 +1,5 @@
 """Every kind of store there is, real servers where it takes one."""
 
-import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -13,15 +12,14 @@ from monitor_stream.settings import Settings
 from monitor_stream.state.contract import Store
 from monitor_stream.state.memory import MemoryStore
 from monitor_stream.state.redis import open_store
+from tests.commands import find_command
 from tests.servers import ValkeyServer
 
 
 @pytest.fixture(scope="session")
 def debian_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a Redis 7.0, which has no WAITAOF. Skipped where Debian's server is not installed."""
-    binary = shutil.which("redis-server")
-    if binary is None:
-        pytest.skip("redis-server is not installed")
+    """URL of a Redis 7.0, which has no WAITAOF. Fails where Debian's server is not installed."""
+    binary = find_command("redis-server")
     (port,) = free_ports(1)
     directory: Path = tmp_path_factory.mktemp("redis")
     command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory), "--save", ""]
