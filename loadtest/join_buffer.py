@@ -21,6 +21,7 @@ import msgspec
 from monitor_stream.events.fold import Batch, Limits, Seat
 from monitor_stream.events.spec import ModelSpec, Specs
 from monitor_stream.observe import Observe
+from monitor_stream.stream.memory import resident_bytes
 
 START = 1_780_000_000.0
 BATCH = 4000
@@ -47,11 +48,11 @@ def measure(pending: int) -> dict[str, float]:
     fold = Observe.restore({}, SEAT, Specs([SPEC]), limits)
     state: dict[str, bytes] = {}
     gc.collect()
-    before = _resident()
+    before = resident_bytes()
     commits = [_commit(fold, state, batch) for batch in _batches(pending)]
     gc.collect()
     _trim()
-    memory = _resident() - before - sum(map(len, state.values()))
+    memory = resident_bytes() - before - sum(map(len, state.values()))
     tenth = max(1, len(commits) // 10)
     del fold
     began = time.process_time()
@@ -102,13 +103,6 @@ def _batches(pending: int) -> Iterator[Batch]:
             timestamps=[START + number * 0.1 for number in numbers],
             values=values,
         )
-
-
-def _resident() -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError("this system does not tell resident memory")
 
 
 def _trim() -> None:
