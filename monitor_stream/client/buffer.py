@@ -89,25 +89,30 @@ class Buffer:
 
     def flush(self, timeout: float) -> int:
         """Wait for delivery; how many events are still in the buffer afterwards."""
-        return int((self._producer or self._start()).flush(timeout))
+        return self._waiting((self._producer or self._start()).flush(timeout))
 
     def close(self, timeout: float) -> int:
         """Flush, then give up what is left; how many events that was."""
         self._closed = True
         producer = self._producer or self._start()
-        left = producer.flush(timeout)
+        left = self._waiting(producer.flush(timeout))
         if left:
             producer.purge()
             producer.flush(1.0)
         self._stop.set()
-        return int(left)
+        return left
 
     def stats(self) -> Stats:
         """The counts so far."""
-        buffered = len(self._producer or self._start())
+        buffered = self._waiting(len(self._producer or self._start()))
         with self._lock:
             delivered = max(0, self._accepted - self._failed - buffered)
             return Stats(self._accepted, delivered, self._failed, self._dropped, buffered)
+
+    def _waiting(self, queued: int) -> int:
+        """How many events wait: librdkafka counts what it has to tell us, such as a broker's failure, in its queue."""
+        with self._lock:
+            return min(queued, self._accepted - self._failed)
 
     def _begin(self) -> None:
         """The state of a process that has sent nothing."""

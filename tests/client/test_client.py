@@ -174,6 +174,21 @@ def test_a_full_buffer_drops_and_never_waits(caplog: pytest.LogCaptureFixture) -
     assert len([record for record in caplog.records if "did not reach Kafka" in record.message]) == 1
 
 
+def test_what_librdkafka_has_to_tell_is_no_event() -> None:
+    """A broker's failure waits in the producer's queue like an event, and is counted as none."""
+    monitor = MonitorClient(NOWHERE)
+    producer = monitor._buffer._producer  # noqa: SLF001 its queue is what is counted wrong, or right
+    assert producer is not None
+    monitor._buffer._stop.set()  # noqa: SLF001 nobody takes the failures out of the queue
+    monitor.log_prediction(model="m", prediction=1.0)
+    deadline = time.monotonic() + 20
+    while len(producer) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(producer) >= 2
+    assert monitor.stats().buffered == 1
+    assert monitor.close(0) == 1
+
+
 def test_log_lines_carry_what_happened_since_the_last(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
