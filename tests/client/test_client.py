@@ -177,9 +177,9 @@ def test_a_full_buffer_drops_and_never_waits(caplog: pytest.LogCaptureFixture) -
 def test_what_librdkafka_has_to_tell_is_no_event() -> None:
     """A broker's failure waits in the producer's queue like an event, and is counted as none."""
     monitor = MonitorClient(NOWHERE)
-    producer = monitor._buffer._producer  # noqa: SLF001 its queue is what is counted wrong, or right
+    producer = monitor._buffer._producer
     assert producer is not None
-    monitor._buffer._stop.set()  # noqa: SLF001 nobody takes the failures out of the queue
+    monitor._buffer._stop.set()
     monitor.log_prediction(model="m", prediction=1.0)
     deadline = time.monotonic() + 20
     while len(producer) < 2 and time.monotonic() < deadline:
