@@ -14,6 +14,9 @@ from monitor_stream.events.tables import TableName
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+#: Rows of a drift span that are kept as they are.
+SAMPLE_ROWS = 500
+
 #: What became of labels (joined, duplicate, orphan) and of predictions that waited too long or were pushed out of
 #: a full buffer (expired, evicted).
 Outcome = Literal["joined", "duplicate", "orphan", "expired", "evicted"]
@@ -63,6 +66,28 @@ class Scored(msgspec.Struct, frozen=True, array_like=True):
         return np.frombuffer(self.order, "<f8"), np.frombuffer(self.error, "<f8")
 
 
+class Sample(msgspec.Struct, frozen=True, array_like=True):
+    """Rows of a drift span: those whose id has one of the `SAMPLE_ROWS` smallest hashes of what this source saw.
+
+    Samples of one span merge: join them, keep the smallest hashes. So the rows are a uniform sample, and the same on
+    every run. `rows` is row-major, a column a feature of the spec, in its order: a number, the index of a category
+    among the reference's `shares` (one more for any other value), NaN where it is missing. One more column holds the
+    score (binary), or the prediction (regression).
+    """
+
+    start: int
+    hashes: bytes  # uint64, ascending
+    rows: bytes  # float64
+
+    @classmethod
+    def pack(cls, start: int, hashes: npt.NDArray[np.uint64], rows: Floats) -> Sample:
+        return cls(start, hashes.astype("<u8").tobytes(), rows.astype("<f8").tobytes())
+
+    def unpack(self) -> tuple[npt.NDArray[np.uint64], Floats]:
+        hashes = np.frombuffer(self.hashes, "<u8")
+        return hashes, np.frombuffer(self.rows, "<f8").reshape(len(hashes), -1)
+
+
 class VersionDelta(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a delta that concerns one version. `pending` is how many predictions of this source wait.
 
@@ -78,6 +103,7 @@ class VersionDelta(msgspec.Struct, frozen=True, kw_only=True):
     newest_prediction: float | None = None
     newest_label: float | None = None
     spec: ModelSpec | None = None
+    samples: list[Sample] = []
 
 
 class Delta(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +121,9 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True):
         predictions come: windows close at the minimum over sources.
     clock
         The source's join clock, the slower of its two topics: what is scored later has `order` at or above it.
+    idle
+        Whether the source has read both of its topics to their end, and the model was silent in them for the idle
+        time-out. Only such a source holds no window open; one that falls silent without a word holds them all.
     outcomes
         Labels that belong to no version: duplicates and orphans.
     """
@@ -107,5 +136,6 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True):
     previous: tuple[int, int]
     watermark: float
     clock: float
+    idle: bool = False
     outcomes: dict[Outcome, int] = {}
     versions: dict[str, VersionDelta] = {}

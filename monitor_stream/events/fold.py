@@ -16,7 +16,7 @@ import msgspec
 from monitor_stream.events.spec import Specs
 
 #: The role of a topic; its name on the broker is a setting.
-Topic = Literal["predictions", "labels", "deltas", "windows", "incidents", "models", "deadletters"]
+Topic = Literal["predictions", "labels", "deltas", "windows", "drift", "incidents", "models", "deadletters"]
 
 #: Persisted state: a flat map. A fold chooses its keys so that a commit writes what changed, not what is held.
 State = Mapping[str, bytes]
@@ -26,7 +26,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Records of one partition of one topic, in offset order, as columns.
 
     `timestamps` are those of the Kafka records, in Unix seconds. `ended` says that the topic was read to its end
-    with this batch; a batch without records may say so too. `poison` says, where it is not empty, why the records of the
+    with this batch; a batch without records may say so too, and says it again every second or two. `poison` says, where it is not empty, why the records of the
     batch must not be looked into: they crashed the code that did. They are dead letters of that reason.
     """
 
@@ -84,7 +84,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_record_bytes
         A larger record is a dead letter.
     idle_timeout_seconds
-        A source (or a topic) that was silent for so long no longer holds the clock back.
+        A source (or a topic) that was read to its end and silent for so long no longer holds the clock back.
     revision_interval_seconds
         The least time between two publications of one window, its settling apart.
     """

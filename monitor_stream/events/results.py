@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from monitor_stream.events.delta import Outcome
-from monitor_stream.events.spec import Stage, Task
+from monitor_stream.events.spec import Distance, Stage, Task
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -72,15 +72,19 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     label_delay_mean_seconds: float | None = None
 
 
-Direction = Literal["worse", "better"]
-Detector = Literal["adwin", "page_hinkley"]
+Direction = Literal["worse", "better", "moved"]
+#: `adwin` and `page_hinkley` follow single errors; `level` and `cusum` the mean error of drift spans against the spread
+#: that the reference's spans had.
+Detector = Literal["adwin", "page_hinkley", "level", "cusum"]
 
 
-class Detection(msgspec.Struct, frozen=True, kw_only=True):
+class Detection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A detector saw the error level change.
 
     `event_time` is the order time of the error that gave the alarm, `seen` how many errors the version had been
     scored on by then, `before` and `after` the mean error on either side, in the unit of the error signal.
+    `confirmed` says that the level after the change lies beyond what the reference's spans make likely: only then it
+    is a reason for an incident.
     """
 
     model: str
@@ -91,25 +95,124 @@ class Detection(msgspec.Struct, frozen=True, kw_only=True):
     seen: int
     before: float
     after: float
+    confirmed: bool = False
 
 
-class Incident(msgspec.Struct, frozen=True, kw_only=True):
-    """Something a person should know: one for one change, whatever number of detectors saw it.
+class ColumnDrift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far one column of a span is from its reference: a feature, or ``__prediction__``, ``__score__``, ``__target__``.
 
-    `id` is made of model, version, signal and opening time, so a re-published incident is the same incident.
+    `expected` is what `value` would be on average, and `threshold` what it would exceed once in the false-alarm budget,
+    if nothing had moved; both follow from n. `p_value` is before the correction for many columns, `drifted` after it and
+    beyond the floor of the effect. `top` names the bins or categories that moved most, with their shares before and now.
+    """
+
+    column: str
+    n: int
+    method: Distance | None = None
+    value: float | None = None
+    expected: float | None = None
+    threshold: float | None = None
+    p_value: float | None = None
+    drifted: bool = False
+    others: dict[str, float] = {}
+    top: list[tuple[str, float, float]] = []
+    not_computable: str = ""
+
+
+class DriftSpan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Drift of one version over [start, end), one span or several with too few values each.
+
+    It is judged when the span closes, with what is in it, and again when it is `settled` (labels too, then).
+    `drifted_share` is the share of drifted features, `drifted_share_weighted` the same by importance. `multivariate` has the
+    methods that look at rows as a whole. `swapped` names features that seem to have exchanged their values.
+    """
+
+    model: str
+    version: str
+    start: datetime
+    end: datetime
+    revision: int
+    settled: bool
+    n: int
+    reference: str
+    columns: list[ColumnDrift] = []
+    drifted_share: float | None = None
+    drifted_share_weighted: float | None = None
+    multivariate: list[ColumnDrift] = []
+    swapped: list[tuple[str, str]] = []
+    not_computable: str = ""
+
+
+#: What an incident is about. `error`: performance; `feature_drift`, `prediction_drift` (score too), `label_drift`,
+#: `multivariate_drift`: distributions; `quality`: values that are missing, wrong, unseen, frozen or swapped; `volume`: how
+#: many predictions come.
+Signal = Literal[
+    "error",
+    "feature_drift",
+    "prediction_drift",
+    "label_drift",
+    "multivariate_drift",
+    "quality",
+    "volume",
+]
+Severity = Literal["warning", "critical"]
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One check on one signal of one column over [start, end): it fires, or it does not.
+
+    What evaluators tell the incidents. `check` is the method, detector or quality check; `column` is ``""`` where the signal has
+    none; `value`, `expected` and `threshold` are in the unit of the check; `effect` ranks findings: how many times its
+    threshold a value is. `detail` is one sentence for a person.
+    """
+
+    signal: Signal
+    check: str
+    column: str = ""
+    firing: bool = True
+    severity: Severity = "warning"
+    direction: Direction = "moved"
+    start: datetime
+    end: datetime
+    n: int = 0
+    value: float | None = None
+    expected: float | None = None
+    threshold: float | None = None
+    effect: float = 1.0
+    detail: str = ""
+
+
+class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody has seen an incident, or wants to hear nothing of it until a time."""
+
+    by: str
+    at: datetime
+    note: str = ""
+    silenced_until: datetime | None = None
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something a person should know: one for one change, however many checks and columns saw it.
+
+    `id` is made of model, version and the finding that opened it, so a re-published incident is the same incident.
+    `pending` has fired once and waits for a second look; nobody is told. `critical` pages: loss, measured or estimated.
+    `evidence` has the newest finding of each (signal, column, check), the strongest first. `acknowledged` is laid over it by
+    the readers: JUDGE does not know.
     """
 
     id: str
     model: str
     version: str
-    signal: Literal["error"]
-    state: Literal["open", "resolved"]
-    severity: Literal["warning", "critical"]
+    state: Literal["pending", "open", "resolved"]
+    severity: Severity
     direction: Direction
+    signals: list[Signal]
     opened: datetime
     updated: datetime
+    resolved: datetime | None = None
     summary: str
-    evidence: list[Detection] = []
+    evidence: list[Finding] = []
+    acknowledged: Acknowledgement | None = None
 
 
 class Histogram(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,6 +282,7 @@ class VersionResults(msgspec.Struct, frozen=True, kw_only=True):
     windows: list[Window]
     days: list[Window]
     detections: list[Detection]  # the newest 100
+    drift: list[DriftSpan] = []  # the newest 100
 
 
 class ModelResults(msgspec.Struct, frozen=True, kw_only=True):

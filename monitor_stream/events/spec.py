@@ -16,7 +16,11 @@ from msgspec import Meta
 from monitor_stream.events.wire import UNVERSIONED, Name, Prediction
 
 Task = Literal["regression", "binary", "multiclass"]
-Kind = Literal["numeric", "categorical", "boolean"]
+#: What a feature is. A timestamp is followed by its age at the prediction (seconds), text by its length (characters,
+#: an empty one counts as missing), a vector by the moments of its components.
+Kind = Literal["numeric", "categorical", "boolean", "timestamp", "text", "vector"]
+#: Distances between a column's reference and what it is now; see `monitor_stream.judge.drift`.
+Distance = Literal["psi", "js", "wasserstein", "ks", "chi2", "hellinger", "tvd", "kl"]
 Stage = Literal["champion", "challenger", "shadow"]
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -32,26 +36,38 @@ Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 class NumericReference(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="numeric"):
     """A numeric column of the reference rows: `edges` are the inner edges of equal-mass bins (outer ones open).
 
-    `shares` has one entry a bin (`len(edges) + 1`); with few distinct values there are fewer bins.
+    `shares` has one entry a bin (`len(edges) + 1`); with few distinct values there are fewer bins. `missing_std` is how
+    far the missing share differs from span to span, sampling apart. `seasons`, where it was asked for, has the shares
+    for each hour of the week (168 lists, Monday 00:00 UTC first).
     """
 
     n: int
     missing: Share
+    missing_std: float = 0.0
     mean: float
     std: float
     minimum: float
     maximum: float
     edges: list[float]
     shares: list[float]
+    seasons: list[list[float]] = []
 
 
 class CategoricalReference(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="categorical"):
-    """A categorical column of the reference rows: the shares of its commonest values, and of the rest."""
+    """A categorical column of the reference rows: the shares of its commonest values, and of the rest.
+
+    `distinct` counts its values and `singletons` those that came once: by Good and Turing the share of values that
+    were never seen is about ``singletons / n``.
+    """
 
     n: int
     missing: Share
+    missing_std: float = 0.0
     shares: dict[str, float]
     other: Share = 0.0
+    distinct: int = 0
+    singletons: int = 0
+    seasons: list[list[float]] = []
 
 
 Reference = NumericReference | CategoricalReference
@@ -76,11 +92,60 @@ class Baseline(msgspec.Struct, frozen=True):
     windows: int = 0
 
 
-class ErrorScale(msgspec.Struct, frozen=True):
-    """Mean and standard deviation of the error signal (absolute error, or 0/1) on the reference rows."""
+class ErrorScale(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Mean and standard deviation of the error signal (absolute error, or 0/1) on the reference rows.
+
+    `between` is the standard deviation of its mean from span to span (see `DriftRules`) beyond what sampling explains:
+    0 for independent errors, more where errors come in weathers and seasons. `spans` says how many it was measured on.
+    """
 
     mean: float
     std: float
+    between: float = 0.0
+    spans: int = 0
+
+
+class Calibration(msgspec.Struct, frozen=True, kw_only=True):
+    """How one distance of one column behaves when nothing has moved.
+
+    A distance T has a quadratic form U: itself for ``psi`` and ``kl``, its square for the others. With a window of n
+    and a reference of m values, ``U / (1/n + 1/m)`` follows a gamma distribution of shape `shapes[i]` and scale
+    `scales[i]` at ``n = sizes[i]``, linear in log n between, constant outside. `design_effect` (1 or more) stretches
+    it where rows of one span resemble each other; it was measured on `spans` spans of the reference (0: assumed).
+    """
+
+    method: Distance
+    sizes: list[int]
+    shapes: list[float]
+    scales: list[float]
+    design_effect: float = 1.0
+    spans: int = 0
+
+
+class DriftRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """When a column counts as drifted.
+
+    Parameters
+    ----------
+    span_seconds
+        Drift is judged on spans of event time of this length, aligned to the epoch; a day by default, since a morning
+        differs from an evening. Spans with too few values are judged together with those that follow.
+    false_alarms_per_month
+        How many incidents a month may be false, over all columns of the version.
+    columns
+        Calibrations by column (features, ``__prediction__``, ``__score__``, ``__target__``). The first one judges, the others are
+        shown.
+    floors
+        The least effect that counts, by method: below it a difference may be real, and nobody cares.
+    sliding_spans
+        Where it is not 0, the reference is what so many spans before the judged one held.
+    """
+
+    span_seconds: Seconds = DAY
+    false_alarms_per_month: Annotated[float, Meta(gt=0.0)] = 1.0
+    columns: dict[str, list[Calibration]] = {}
+    floors: dict[Distance, float] = {}
+    sliding_spans: Annotated[int, Meta(ge=0, le=400)] = 0
 
 
 class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -106,6 +171,8 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
         A classification is bad when it is wrong.
     objective
         The share of scored predictions that should not be bad.
+    learned_until
+        Where it is not 0, the references were learned from the stream itself, up to this event time.
     """
 
     model: Name
@@ -136,8 +203,10 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     prediction: Reference | None = None
     score: Reference | None = None
     label: Reference | None = None
+    drift: DriftRules = DriftRules()
     created: float = 0.0
     inferred: bool = False
+    learned_until: float = 0.0
 
     @property
     def digest(self) -> str:

@@ -15,7 +15,17 @@ from typing import Final, Literal
 from monitor_stream.events.spec import Task
 
 TableName = Literal[
-    "traffic", "latency", "performance", "scores", "confusion", "features", "quality", "delay", "errors"
+    "traffic",
+    "latency",
+    "performance",
+    "scores",
+    "confusion",
+    "features",
+    "quality",
+    "delay",
+    "errors",
+    "histograms",
+    "unseen",
 ]
 
 #: Upper bounds of histogram buckets; one more column counts what lies above, and one more holds the sum.
@@ -65,6 +75,16 @@ PERFORMANCE: Final[dict[Task, tuple[str, ...]]] = {
 FEATURES: Final = ("values", "missing", "wrong_type", "out_of_range", "unseen", "sum", "sum_squared")
 PREDICTION, SCORE, TARGET = "__prediction__", "__score__", "__target__"
 
+#: Values of a column that has a reference, by its bins: those of a `NumericReference` (value <= edge belongs below), or
+#: one for each of a `CategoricalReference`'s `shares` in their order and one for all other values. The rest is 0.
+#: Values that are missing or of a wrong type are in no bin. **The `window` of these rows is the drift span**
+#: (`DriftRules.span_seconds`), not the window.
+HISTOGRAM_BINS: Final = 51
+
+#: Values of a feature that the reference has not seen are counted by name: the first so many, cut to so many characters.
+MAX_UNSEEN: Final = 20
+UNSEEN_CHARACTERS: Final = 64
+
 #: Columns of every table but `performance`, whose columns follow the task.
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "traffic": TRAFFIC,
@@ -81,6 +101,10 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "confusion": ("pairs",),  # group confusion_group(prediction, label), multiclass only
     "features": FEATURES,  # group: the feature's name
     "quality": ("records",),  # group: the check's name, see Check
+    "histograms": tuple(f"bin_{index}" for index in range(HISTOGRAM_BINS)),  # group: as in `features`
+    "unseen": (
+        "values",
+    ),  # group: segment_group(feature, value), at most `MAX_UNSEEN` values a feature, then OTHER
 }
 
 #: Record-level findings that are counted and change nothing else.

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from monitor_stream.events.results import Detection, Incident
+from monitor_stream.events.results import Detection, Finding, Incident
 from monitor_stream.events.spec import ModelSpec
 from monitor_stream.judge.performance import limits
 
@@ -39,7 +39,7 @@ class Incidents:
         incident = self.state.open.get(detection.version)
         if incident is None:
             return self._open(detection, spec) if detection.direction == "worse" else None
-        incident = _with_evidence(incident, detection)
+        incident = _with_evidence(incident, detection, spec)
         if detection.direction == "better":
             return self._resolve(incident, detection)
         raised = incident.severity == "warning" and _severity(detection, spec) == "critical"
@@ -62,20 +62,22 @@ class Incidents:
             id=_identity(detection),
             model=detection.model,
             version=detection.version,
-            signal="error",
+            signals=["error"],
             state="open",
             severity=_severity(detection, spec),
             direction=detection.direction,
             opened=detection.event_time,
             updated=detection.event_time,
             summary=_worse(detection, spec),
-            evidence=[detection],
+            evidence=[_finding(detection, spec)],
         )
         self.state.open[detection.version] = incident
         return incident
 
     def _resolve(self, incident: Incident, detection: Detection) -> Incident:
-        resolved = msgspec.structs.replace(incident, state="resolved", summary=_better(incident, detection))
+        resolved = msgspec.structs.replace(
+            incident, state="resolved", resolved=detection.event_time, summary=_better(incident, detection)
+        )
         del self.state.open[detection.version]
         self.state.resolved = [*self.state.resolved, resolved][-MAX_RESOLVED:]
         return resolved
@@ -86,12 +88,29 @@ def _identity(detection: Detection) -> str:
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
 
 
-def _with_evidence(incident: Incident, detection: Detection) -> Incident:
+def _with_evidence(incident: Incident, detection: Detection, spec: ModelSpec) -> Incident:
     evidence = incident.evidence
     if len(evidence) >= MAX_EVIDENCE:
         evidence = [evidence[0], *evidence[2:]]  # the one that opened it stays
     return msgspec.structs.replace(
-        incident, updated=max(incident.updated, detection.event_time), evidence=[*evidence, detection]
+        incident,
+        updated=max(incident.updated, detection.event_time),
+        evidence=[*evidence, _finding(detection, spec)],
+    )
+
+
+def _finding(detection: Detection, spec: ModelSpec) -> Finding:
+    return Finding(
+        signal="error",
+        check=detection.detector,
+        severity=_severity(detection, spec),
+        direction=detection.direction,
+        start=detection.event_time,
+        end=detection.event_time,
+        n=detection.seen,
+        value=detection.after,
+        expected=detection.before,
+        threshold=error_limit(spec),
     )
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from monitor_stream.events.deadletter import DeadLetter
 from monitor_stream.events.fold import Topic
-from monitor_stream.events.results import Incident, Window
+from monitor_stream.events.results import DriftSpan, Incident, Window
 from monitor_stream.events.spec import ModelSpec
 from monitor_stream.events.wire import Label, Prediction
 from monitor_stream.settings import Settings
@@ -48,6 +48,9 @@ TRAFFIC: Final[Mapping[Topic, Traffic]] = {
     ),
     "windows": Traffic(
         Window, reads=False, writes=True, summary="A window that closed, was revised, or settled."
+    ),
+    "drift": Traffic(
+        DriftSpan, reads=False, writes=True, summary="How far each column of a span is from its reference."
     ),
     "incidents": Traffic(Incident, reads=False, writes=True, summary="Something a person should know."),
     "models": Traffic(ModelSpec, reads=True, writes=False, summary="A model's spec and reference profile."),

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from monitor_stream.events.deadletter import DeadLetter
-from monitor_stream.events.results import Detection, Incident, ModelResults, Window
+from monitor_stream.events.results import Detection, DriftSpan, Incident, ModelResults, Window
 from monitor_stream.events.spec import ModelSpec
 from monitor_stream.events.wire import Label, Prediction
 
@@ -20,6 +20,7 @@ KINDS: Final[tuple[type[msgspec.Struct], ...]] = (
     Label,
     ModelSpec,
     Window,
+    DriftSpan,
     Incident,
     Detection,
     ModelResults,

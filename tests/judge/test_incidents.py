@@ -133,7 +133,7 @@ def test_what_is_kept_is_bounded(incidents: Incidents) -> None:
     assert len(resolved) == MAX_RESOLVED
     assert resolved[0].opened == moment(T + 2 * (MAX_RESOLVED + 4))
     assert len(opened.evidence) == MAX_EVIDENCE
-    assert [e.event_time for e in (opened.evidence[0], opened.evidence[-1])] == [
+    assert [e.end for e in (opened.evidence[0], opened.evidence[-1])] == [
         moment(T + 1000),
         moment(T + 1000 + MAX_EVIDENCE + 4),
     ]

@@ -7,6 +7,7 @@ from typing import Literal
 from monitor_stream.events.results import (
     Detection,
     FeatureResult,
+    Finding,
     Histogram,
     Incident,
     Metrics,
@@ -283,20 +284,22 @@ def bike_demand(*, updated: float = 1.7e9) -> ModelResults:
         id="5b0c1f-open",
         model="bike-demand",
         version="2026-10",
-        signal="error",
+        signals=["error"],
         state="open",
         severity="critical",
         direction="worse",
         opened=changed + 2 * HOUR,
         updated=changed + 9 * HOUR,
         summary="The mean absolute error of bike-demand 2026-10 rose from 31.2 to 96.4 (3.1 times) on 3 March 20:00 UTC.",
-        evidence=[detection],
+        evidence=[
+            Finding(signal="error", check="adwin", direction="worse", start=changed, end=changed + 2 * HOUR)
+        ],
     )
     resolved = Incident(
         id="44aa01-resolved",
         model="bike-demand",
         version="2026-10",
-        signal="error",
+        signals=["error"],
         state="resolved",
         severity="warning",
         direction="worse",
