@@ -8,10 +8,11 @@ from typing import Final
 import msgspec
 
 from monitor_stream.events.codec import moment
-from monitor_stream.events.results import Detection, Detector
+from monitor_stream.events.results import Detection, Detector, Finding, Severity
 from monitor_stream.events.spec import ErrorScale, ModelSpec, Task
 from monitor_stream.judge.detectors import Alarm, ErrorMonitor
 from monitor_stream.judge.errors_in_order import ErrorsInOrder
+from monitor_stream.judge.performance import error_limit
 from monitor_stream.judge.persist import Journal, key, pack, unpack
 
 #: Detections kept for readers; all of them are counted.
@@ -49,8 +50,8 @@ class ErrorWatch:
         """How many errors the detectors have seen."""
         return 0 if self._monitor is None else self._monitor.seen
 
-    def advance(self, clock: float, spec: ModelSpec) -> list[Detection]:
-        """Let the errors below the clock go; the changes that the detectors saw in them."""
+    def advance(self, clock: float, spec: ModelSpec) -> list[Finding]:
+        """Let the errors below the clock go; what the changes that the detectors saw in them tell the incidents."""
         order, error = self.errors.release(clock)
         if not order.size:
             return []
@@ -61,7 +62,7 @@ class ErrorWatch:
             counts = Counter(self.found.counts) + Counter(detection.detector for detection in detections)
             self.found = DetectionsState([*self.found.newest, *detections][-MAX_DETECTIONS:], dict(counts))
             self._journal.put(key("detections", *self._owner), lambda: pack(self.found))
-        return detections
+        return [finding(detection, spec) for detection in detections]
 
     def restore_monitor(self, data: bytes) -> None:
         """Take back the detectors."""
@@ -96,3 +97,27 @@ class ErrorWatch:
         if self._monitor is None or self._watched is None:
             raise AssertionError("a monitor is packed after it was fed")
         return pack(MonitorState(*self._watched, self._monitor.to_bytes()))
+
+
+def finding(detection: Detection, spec: ModelSpec) -> Finding:
+    """A change of the error level as incidents see it: it fires where it is for the worse."""
+    limit = error_limit(spec)
+    return Finding(
+        signal="error",
+        check=detection.detector,
+        firing=detection.direction == "worse",
+        severity=_severity(detection, spec.min_samples, limit),
+        direction=detection.direction,
+        start=detection.event_time,
+        end=detection.event_time,
+        n=detection.seen,
+        value=detection.after,
+        expected=detection.before,
+        threshold=limit,
+    )
+
+
+def _severity(detection: Detection, enough: int, limit: float | None) -> Severity:
+    """Critical is what many errors show to lie outside the baseline's band; where none is known nothing does."""
+    proven = detection.seen >= enough and limit is not None and detection.after > limit
+    return "critical" if proven else "warning"

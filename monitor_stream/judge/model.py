@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from monitor_stream.events.delta import Delta, Outcome
-from monitor_stream.events.results import Detection, Incident
+from monitor_stream.events.results import Finding, Incident
 from monitor_stream.events.spec import Specs
 from monitor_stream.judge.incidents import Incidents, IncidentsState
 from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
@@ -38,7 +38,7 @@ class Model:
         self.sources = Sources()
         self.outcomes: dict[Outcome, int] = {}
         self.versions: dict[str, Version] = {}
-        self.incidents = Incidents(IncidentsState())
+        self.incidents = Incidents(name, IncidentsState())
         self.changed = False
         self._journal = journal
         self._say_window = say_window
@@ -80,14 +80,14 @@ class Model:
     def _advance_versions(self, now: float | None) -> None:
         watermark, clock = self.sources.watermark, self.sources.clock
         for version in self.versions.values():
-            for detection in version.advance(watermark, clock, now):
-                self._see(detection, version)
+            findings = version.advance(watermark, clock, now)
+            if findings:
+                self._find(version, findings)
 
-    def _see(self, detection: Detection, version: Version) -> None:
-        incident = self.incidents.see(detection, version.spec)
-        self._journal.put(key("incidents", self.name), lambda: pack(self.incidents.state))
-        if incident is not None:
+    def _find(self, version: Version, findings: Sequence[Finding]) -> None:
+        for incident in self.incidents.take(version.version, version.spec, findings):
             self._say_incident(incident)
+        self._journal.put(key("incidents", self.name), lambda: pack(self.incidents.state))
 
     def _add_version(self, name: str) -> Version:
         version = Version(self.name, name, self._journal, self._say_window)
@@ -107,7 +107,7 @@ class Model:
             state = unpack(ModelState, data)
             self.sources, self.outcomes = Sources(state.sources), state.outcomes
         for _, data in own.get("incidents", ()):
-            self.incidents = Incidents(unpack(IncidentsState, data))
+            self.incidents = Incidents(self.name, unpack(IncidentsState, data))
         for name, of_version in fields.items():
             if name is not None:
                 version = self._add_version(name)

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from monitor_stream.events.delta import Ints
-from monitor_stream.events.results import Detection, Rolling, Window
+from monitor_stream.events.results import Finding, Rolling, Window
 from monitor_stream.events.spec import DAY, ModelSpec, Specs
 from monitor_stream.events.tables import TableName
 from monitor_stream.judge.error_watch import ErrorWatch
@@ -124,8 +124,8 @@ class Version:
 
     # Time
 
-    def advance(self, watermark: float, clock: float, now: float | None) -> list[Detection]:
-        """Close, settle and let errors go as far as time has come; what the detectors saw."""
+    def advance(self, watermark: float, clock: float, now: float | None) -> list[Finding]:
+        """Close, settle and let errors go as far as time has come; what was found, or found no more."""
         closed, settled = self.windows.advance(watermark, clock - self._specs.horizon(), now)
         for window in settled:
             window.sums = essence(window.sums)
@@ -136,10 +136,10 @@ class Version:
         if self.days.advance(watermark, self.windows.windows.floor, now)[1]:
             self.days.windows.forget(math.inf)
         released = self.watch.errors.released
-        detections = self.watch.advance(clock, self.spec)
+        findings = self.watch.advance(clock, self.spec)
         if self.watch.errors.released != released:
             self._touch()
-        return detections
+        return findings
 
     def revise(self, now: float, interval: float) -> bool:
         """Publish closed windows that changed, each at most every `interval` seconds of processing time."""

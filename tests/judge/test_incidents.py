@@ -8,6 +8,7 @@ import pytest
 from monitor_stream.events.codec import decode_json, moment
 from monitor_stream.events.results import Detection, Detector, Direction, Incident, ModelResults
 from monitor_stream.events.spec import Baseline, ModelSpec
+from monitor_stream.judge.error_watch import finding
 from monitor_stream.judge.incidents import MAX_EVIDENCE, MAX_RESOLVED, Incidents, IncidentsState
 from tests.judge.deltas import Source, batch, judge, part
 
@@ -37,26 +38,31 @@ def detection(
     )
 
 
+def see(incidents: Incidents, seen: Detection, spec: ModelSpec) -> Incident | None:
+    told = incidents.take("1", spec, [finding(seen, spec)])
+    return told[0] if told else None
+
+
 @pytest.fixture
 def incidents() -> Incidents:
-    return Incidents(IncidentsState())
+    return Incidents("m", IncidentsState())
 
 
 def test_a_change_for_the_worse_opens_one_incident(incidents: Incidents) -> None:
     """What detectors see later of it is evidence, not told again."""
-    opened = incidents.see(detection(), SPEC)
+    opened = see(incidents, detection(), SPEC)
     assert opened is not None
     assert (opened.state, opened.severity, opened.opened) == ("open", "critical", moment(T))
-    assert incidents.see(detection(at=60, detector="page_hinkley"), SPEC) is None
+    assert see(incidents, detection(at=60, detector="page_hinkley"), SPEC) is None
     [known] = incidents.document()
     assert (known.id, len(known.evidence), known.updated) == (opened.id, 2, moment(T + 60))
 
 
 def test_a_change_for_the_better_resolves_it(incidents: Incidents) -> None:
     """Without an open incident it is only a detection."""
-    assert incidents.see(detection("better"), SPEC) is None
-    opened = incidents.see(detection(at=10), SPEC)
-    resolved = incidents.see(detection("better", at=20, after=5.0), SPEC)
+    assert see(incidents, detection("better"), SPEC) is None
+    opened = see(incidents, detection(at=10), SPEC)
+    resolved = see(incidents, detection("better", at=20, after=5.0), SPEC)
     assert opened is not None
     assert resolved is not None
     assert (resolved.id, resolved.state, resolved.updated) == (opened.id, "resolved", moment(T + 20))
@@ -77,7 +83,7 @@ def test_without_proof_it_is_a_warning(
     incidents: Incidents, seen: int, after: float, spec: ModelSpec
 ) -> None:
     """Critical needs enough samples and an error beyond the limit of a known baseline."""
-    opened = incidents.see(detection(seen=seen, after=after), spec)
+    opened = see(incidents, detection(seen=seen, after=after), spec)
     assert opened is not None
     assert opened.severity == "warning"
 
@@ -85,26 +91,26 @@ def test_without_proof_it_is_a_warning(
 def test_an_error_rate_beyond_the_accuracy_limit_is_critical(incidents: Incidents) -> None:
     """The baseline of a classifier speaks of accuracy, its error signal of the opposite."""
     spec = ModelSpec(model="m", task="binary", baseline={"accuracy": Baseline(0.8, 0.05, 10)})
-    opened = incidents.see(detection(after=0.4, seen=500), spec)
+    opened = see(incidents, detection(after=0.4, seen=500), spec)
     assert opened is not None
     assert opened.severity == "critical"
 
 
 def test_a_warning_that_grows_is_told_once_more(incidents: Incidents) -> None:
     """It becomes critical under the same id, and only once."""
-    opened = incidents.see(detection(after=12.0), SPEC)
-    raised = incidents.see(detection(at=60, after=20.0), SPEC)
+    opened = see(incidents, detection(after=12.0), SPEC)
+    raised = see(incidents, detection(at=60, after=20.0), SPEC)
     assert opened is not None
     assert raised is not None
     assert (raised.id, opened.severity, raised.severity) == (opened.id, "warning", "critical")
-    assert incidents.see(detection(at=90, after=30.0), SPEC) is None
+    assert see(incidents, detection(at=90, after=30.0), SPEC) is None
 
 
 def test_ids_follow_from_what_happened() -> None:
     """Two runs name the same incident alike, and another one otherwise."""
-    first, second = Incidents(IncidentsState()), Incidents(IncidentsState())
-    one, two = first.see(detection(), SPEC), second.see(detection(detector="page_hinkley"), SPEC)
-    other = Incidents(IncidentsState()).see(detection(at=1), SPEC)
+    first, second = Incidents("m", IncidentsState()), Incidents("m", IncidentsState())
+    one, two = see(first, detection(), SPEC), see(second, detection(detector="page_hinkley"), SPEC)
+    other = see(Incidents("m", IncidentsState()), detection(at=1), SPEC)
     assert one is not None
     assert two is not None
     assert other is not None
@@ -113,7 +119,7 @@ def test_ids_follow_from_what_happened() -> None:
 
 def test_the_summary_can_be_acted_on(incidents: Incidents) -> None:
     """It says what, by how much, after how many, against which limit, and what to do."""
-    opened = incidents.see(detection(seen=12_345), SPEC)
+    opened = see(incidents, detection(seen=12_345), SPEC)
     assert opened is not None
     assert opened.summary == (
         "m version 1: mean absolute error rose from 10 to 20 (+100%) after 12,345 scored predictions (adwin), "
@@ -125,10 +131,10 @@ def test_the_summary_can_be_acted_on(incidents: Incidents) -> None:
 def test_what_is_kept_is_bounded(incidents: Incidents) -> None:
     """The newest resolved incidents; the first and the newest evidence of an open one."""
     for at in range(MAX_RESOLVED + 5):
-        incidents.see(detection(at=2 * at), SPEC)
-        incidents.see(detection("better", at=2 * at + 1), SPEC)
+        see(incidents, detection(at=2 * at), SPEC)
+        see(incidents, detection("better", at=2 * at + 1), SPEC)
     for at in range(MAX_EVIDENCE + 5):
-        incidents.see(detection(at=1000 + at), SPEC)
+        see(incidents, detection(at=1000 + at), SPEC)
     opened, *resolved = incidents.document()
     assert len(resolved) == MAX_RESOLVED
     assert resolved[0].opened == moment(T + 2 * (MAX_RESOLVED + 4))

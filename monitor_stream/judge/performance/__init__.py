@@ -15,10 +15,11 @@ from monitor_stream.events.spec import Task
 from monitor_stream.events.tables import PERFORMANCE
 from monitor_stream.judge.performance.band import WORSE, limits
 from monitor_stream.judge.performance.binary import binary_metrics
+from monitor_stream.judge.performance.error_limit import error_limit
 from monitor_stream.judge.performance.multiclass import multiclass_metrics
 from monitor_stream.judge.performance.regression import regression_metrics
 
-__all__ = ["WORSE", "limits", "metrics"]
+__all__ = ["WORSE", "error_limit", "limits", "metrics"]
 
 
 def metrics(
