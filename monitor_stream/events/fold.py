@@ -38,12 +38,13 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     poison: str = ""
 
 
-class Message(msgspec.Struct, frozen=True):
-    """A record to publish."""
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A record to publish; `headers` are pairs of name and value."""
 
     topic: Topic
     key: bytes | None
     value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Outputs(msgspec.Struct, frozen=True):

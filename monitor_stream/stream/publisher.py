@@ -74,7 +74,9 @@ class Publisher:
         topic = self._settings.topic(message.topic)
         while True:
             try:
-                self._producer.produce(topic, message.value, message.key, on_delivery=delivered)
+                self._producer.produce(
+                    topic, message.value, message.key, headers=list(message.headers), on_delivery=delivered
+                )
             except BufferError:  # the producer's queue is full: let it deliver
                 if not self._producer.poll(0):
                     await asyncio.sleep(POLL_SECONDS)

@@ -161,6 +161,14 @@ async def test_results_are_read_over_all_partitions(store: Store) -> None:
     }
 
 
+async def test_headers_come_back(store: Store) -> None:
+    """What a message carries beside key and value is in the outbox as it was."""
+    message = Message("incidents", b"key", b"value", headers=(("ce_id", b"1"), ("ce_type", b"a.b")))
+    holding = await store.claim("judge", 0, "a")
+    assert await store.commit(holding.claim, commit(1, outbox=[(1, message)]))
+    assert (await store.claim("judge", 0, "b")).outbox == [(1, message)]
+
+
 async def test_folds_and_partitions_are_apart(store: Store) -> None:
     """What one (fold, partition) writes no other one sees."""
     mine = await store.claim("observe", 1, "a")

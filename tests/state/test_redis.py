@@ -3,12 +3,14 @@
 import logging
 from pathlib import Path
 
+import msgspec
 import pytest
 import redis
 
 from monitor_stream.embedded import Valkey
 from monitor_stream.embedded.ports import free_ports
 from monitor_stream.errors import SchemaError, SettingsError, StoreError
+from monitor_stream.events.fold import Message
 from monitor_stream.settings import Settings
 from monitor_stream.state.redis import open_store
 from tests.servers import ValkeyServer
@@ -46,6 +48,16 @@ async def test_state_of_another_version_is_refused(valkey: ValkeyServer, unique:
     with pytest.raises(SchemaError, match=r"schema 99.*rebuild"):
         await store.claim("observe", 0, "b")
     assert await store.commit(holding.claim, commit(1))
+    await store.close()
+
+
+async def test_a_message_of_an_older_version_has_no_headers(valkey: ValkeyServer, unique: str) -> None:
+    """What a worker left to publish before messages had headers is published all the same."""
+    store = await open_store(Settings(redis=valkey.url, application=unique))
+    older = msgspec.msgpack.encode({"topic": "windows", "key": b"k", "value": b"v"})
+    with redis.Redis.from_url(valkey.url) as client:
+        client.hset(f"{{{unique}:judge:0}}:state", "outbox:7", older)
+    assert (await store.claim("judge", 0, "b")).outbox == [(7, Message("windows", b"k", b"v"))]
     await store.close()
 
 
