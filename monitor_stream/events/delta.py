@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from monitor_stream.events.spec import ModelSpec
+from monitor_stream.events.spec import Kind, ModelSpec
 from monitor_stream.events.tables import TableName
 
 Floats = npt.NDArray[np.float64]
@@ -66,6 +66,22 @@ class Scored(msgspec.Struct, frozen=True, array_like=True):
         return np.frombuffer(self.order, "<f8"), np.frombuffer(self.error, "<f8")
 
 
+#: Values of a categorical feature without a reference that have a code of their own: the first so many.
+MAX_CODES = 50
+
+
+class SampleColumn(msgspec.Struct, frozen=True, array_like=True):
+    """What a column of sampled rows is, where no reference says it.
+
+    The number of a categorical value is its place in `codes` (values as text, as events name them, in the order in
+    which this source met them), one more for any value that has none.
+    """
+
+    name: str
+    kind: Kind
+    codes: list[str] = []
+
+
 class Sample(msgspec.Struct, frozen=True, array_like=True):
     """Rows of a drift span: those whose id has one of the `SAMPLE_ROWS` smallest hashes of what this source saw.
 
@@ -73,15 +89,25 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
     every run. `rows` is row-major, a column a feature of the spec, in its order: a number, the index of a category
     among the reference's `shares` (one more for any other value), NaN where it is missing. One more column holds the
     score (binary), or the prediction (regression).
+
+    Where a feature has no reference, or is learned from the events because the spec names none, `columns` describes all
+    columns but the last: JUDGE makes references of such rows, by these names.
     """
 
     start: int
     hashes: bytes  # uint64, ascending
     rows: bytes  # float64
+    columns: list[SampleColumn] = []
 
     @classmethod
-    def pack(cls, start: int, hashes: npt.NDArray[np.uint64], rows: Floats) -> Sample:
-        return cls(start, hashes.astype("<u8").tobytes(), rows.astype("<f8").tobytes())
+    def pack(
+        cls,
+        start: int,
+        hashes: npt.NDArray[np.uint64],
+        rows: Floats,
+        columns: list[SampleColumn] | None = None,
+    ) -> Sample:
+        return cls(start, hashes.astype("<u8").tobytes(), rows.astype("<f8").tobytes(), columns or [])
 
     def unpack(self) -> tuple[npt.NDArray[np.uint64], Floats]:
         hashes = np.frombuffer(self.hashes, "<u8")
