@@ -49,8 +49,9 @@ class Stream(NamedTuple):
 
 
 def describe(flights: Any, model: LateModel) -> ModelSpec:
-    """The spec of the model, with its reference from the training rows."""
-    rows = _scored(flights.filter(training(flights)), model)
+    """The spec of the model, with its reference from the training rows, each scored by a model that had not seen it."""
+    rows = flights.filter(training(flights))
+    rows = _answered(rows, model.scored_unseen(rows), model.threshold)
     return profile(
         rows.select([*FEATURES, "departure", "prediction", "score", "late"]),
         model=MODEL,
@@ -105,9 +106,9 @@ def _scored(rows: Any, model: LateModel) -> Any:
             began = time.perf_counter()
             scores.append(model.scores(rows.slice(int(part[0]), len(part))))
             latencies.append(np.full(len(part), round(time.perf_counter() - began, 6)))
-    score = np.concatenate(scores)
-    return (
-        rows.append_column("score", pa.array(score))
-        .append_column("prediction", pa.array(score >= model.threshold))
-        .append_column("latency_seconds", pa.array(np.concatenate(latencies)))
-    )
+    answered = _answered(rows, np.concatenate(scores), model.threshold)
+    return answered.append_column("latency_seconds", pa.array(np.concatenate(latencies)))
+
+
+def _answered(rows: Any, score: Floats, threshold: float) -> Any:
+    return rows.append_column("score", pa.array(score)).append_column("prediction", pa.array(score >= threshold))
