@@ -95,7 +95,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(ge=1, description="How often one record may crash a worker before it is a dead letter.")
     ] = 3
     idle_timeout_seconds: Annotated[
-        float, Meta(gt=0.0, description="A source silent for so long no longer holds the clock back.")
+        float,
+        Meta(
+            gt=0.0,
+            description="A source read to its end and silent for so long no longer holds the clock back.",
+        ),
     ] = 60.0
     revision_interval_seconds: Annotated[
         float, Meta(ge=0.0, description="The least time between two publications of one window.")

@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 
 from monitor_stream.events.codec import encode_json, moment
 from monitor_stream.events.deadletter import DeadLetter, Reason
+from monitor_stream.events.ended import Ended
 from monitor_stream.events.fold import Batch, Changes, Limits, Message, Outputs, Seat, State, Topic
 from monitor_stream.events.results import Incident
 from monitor_stream.events.spec import Specs
@@ -38,6 +39,7 @@ class Judge:
         self._versions = 0
         self._messages: list[Message] = []
         self._now: float | None = None
+        self._ended = Ended()
 
     @classmethod
     def restore(cls, state: State, seat: Seat, specs: Specs, limits: Limits) -> Self:
@@ -51,6 +53,7 @@ class Judge:
 
     def apply(self, batch: Batch) -> None:
         """Add deltas; those that cannot be read become dead letters."""
+        self._ended.tell(batch.ended)
         touched: dict[str, Model] = {}
         for at, value in enumerate(batch.values):
             if batch.poison:
@@ -68,13 +71,14 @@ class Judge:
             if model is not None:
                 touched[model.name] = model
         for model in touched.values():
-            model.advance(self._now, self._limits.idle_timeout_seconds)
+            model.advance(self._now, self._ended.at, self._limits.idle_timeout_seconds)
 
     def tick(self, now: float) -> None:
-        """Give up silent sources, and revise windows."""
+        """Give up sources that were never heard, and revise windows."""
         self._now = now if self._now is None else max(now, self._now)
+        self._ended.tick(self._now)
         for model in self._models.values():
-            model.advance(self._now, self._limits.idle_timeout_seconds)
+            model.advance(self._now, self._ended.at, self._limits.idle_timeout_seconds)
             model.revise(self._now, self._limits.revision_interval_seconds)
 
     def finish(self) -> None:

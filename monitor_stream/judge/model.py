@@ -60,9 +60,9 @@ class Model:
             version.take(arrived.delta.source, arrived.versions[name], specs)
         self._touch()
 
-    def advance(self, now: float | None, idle_timeout: float) -> None:
-        """Bring windows, errors and incidents up to the time that all sources have reached."""
-        if self.sources.advance(now, idle_timeout):
+    def advance(self, now: float | None, ended: float | None, idle_timeout: float) -> None:
+        """Bring windows, errors and incidents up to the time that all sources have reached; see `Sources`."""
+        if self.sources.advance(ended, idle_timeout):
             self._touch()
         self._advance_versions(now)
 

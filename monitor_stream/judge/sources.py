@@ -17,10 +17,11 @@ class Source(msgspec.Struct, array_like=True):
     number: int
     watermark: float
     clock: float
+    idle: bool = False
 
 
 class SourcesState(msgspec.Struct, array_like=True):
-    """What of `Sources` outlives a restart. Silence does not: it is measured anew."""
+    """What of `Sources` outlives a restart. How long a source was not heard at all does not: that is measured anew."""
 
     count: int
     watermark: float
@@ -33,14 +34,14 @@ class SourcesState(msgspec.Struct, array_like=True):
 class Sources:
     """Who was heard of one model.
 
-    `watermark` and `clock` are the minima over the sources that count, and never go back. A source that was silent
-    for `idle_timeout` seconds of processing time, or was not heard for so long since the model was first heard, does
-    not count. Processing time is what `tick` told; until the first tick nothing is idle.
+    `watermark` and `clock` are the minima over the sources that do not call themselves idle, and where all do the
+    maxima, as in Flink's `StatusWatermarkValve`; they never go back. No clock of ours tells that a source is idle: it
+    may be dead, or behind. Only of one that was never heard nothing better is known: it is waited for until the
+    deltas were read to their end so many seconds after the model was first heard.
     """
 
     def __init__(self, state: SourcesState | None = None) -> None:
         self._state = state or SourcesState(0, -math.inf, -math.inf, 0, 0, {})
-        self._heard: dict[int, float | None] = dict.fromkeys(self._state.known)
         self._first_heard: float | None = None
 
     @property
@@ -78,40 +79,38 @@ class Sources:
                 state.forks += 1
             case int(missing):
                 state.gaps += missing
-        if not self._heard:
+        if not state.known:
             self._first_heard = now
-        self._heard[delta.source] = now
-        state.known[delta.source] = Source(delta.epoch, delta.number, delta.watermark, delta.clock)
+        state.known[delta.source] = Source(
+            delta.epoch, delta.number, delta.watermark, delta.clock, delta.idle
+        )
         state.count = max(state.count, delta.sources)
         return True
 
-    def advance(self, now: float | None, idle_timeout: float) -> bool:
-        """Bring watermark and clock up to the slowest source that counts; True where one of them moved."""
+    def advance(self, ended: float | None, idle_timeout: float) -> bool:
+        """Bring watermark and clock up to the slowest source that counts; True where one of them moved.
+
+        `ended` is when deltas were last known to be read to their end, in processing time.
+        """
         state = self._state
-        self._start_measuring(now)
-        if len(state.known) < state.count and not _idle(self._first_heard, now, idle_timeout):
+        if self._first_heard is None:
+            self._first_heard = ended
+        waited = (
+            self._first_heard is not None and ended is not None and ended - self._first_heard >= idle_timeout
+        )
+        if not state.known or (len(state.known) < state.count and not waited):
             return False
-        active = [s for at, s in state.known.items() if not _idle(self._heard[at], now, idle_timeout)]
+        active = [source for source in state.known.values() if not source.idle]
+        slowest = min if active else max
+        counted = active or state.known.values()
         before = (state.watermark, state.clock)
-        if active:
-            state.watermark = max(state.watermark, min(s.watermark for s in active))
-            state.clock = max(state.clock, min(s.clock for s in active))
+        state.watermark = max(state.watermark, slowest(source.watermark for source in counted))
+        state.clock = max(state.clock, slowest(source.clock for source in counted))
         return before != (state.watermark, state.clock)
 
     def finish(self) -> None:
         """Nothing comes any more."""
         self._state.watermark = self._state.clock = math.inf
-
-    def _start_measuring(self, now: float | None) -> None:
-        if self._first_heard is None:
-            self._first_heard = now
-        for at, heard in self._heard.items():
-            if heard is None:
-                self._heard[at] = now
-
-
-def _idle(heard: float | None, now: float | None, timeout: float) -> bool:
-    return heard is not None and now is not None and now - heard >= timeout
 
 
 def _place(delta: Delta, source: Source | None) -> Literal["known", "fork"] | int:

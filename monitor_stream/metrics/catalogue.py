@@ -430,7 +430,7 @@ LATE_ROWS: Final = Metric(
     labels=BY_VERSION,
     section=DATA,
     help="Sums that came for a window already settled: in the totals, in no window",
-    advice="Only a partition that was silent for longer than `idle_timeout_seconds` can send them.",
+    advice="Only a partition that was read to its end and silent for `idle_timeout_seconds` can send them.",
 )
 
 READ: Final = Metric(

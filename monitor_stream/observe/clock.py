@@ -69,23 +69,16 @@ class Silence(msgspec.Struct):
     since: float | None = None
     heard: bool = True
 
-    def idle(self, ended: float | None, timeout: float) -> bool:
-        """Whether the topic, last known to be read to its end at `ended`, was silent for the time-out before."""
-        return self.since is not None and ended is not None and ended - self.since >= timeout
+    def seconds(self, ended: float | None, now: float, timeout: float) -> float:
+        """How long the topic, last known to be read to its end at `ended`, is known to be silent.
+
+        None at all where that is longer ago than the time-out: who knows what waits there to be read.
+        """
+        if self.since is None or ended is None or now - ended >= timeout:
+            return 0.0
+        return max(0.0, ended - self.since)
 
     def tick(self, now: float) -> None:
         """Take the processing time: what was heard since the last tick was heard by now."""
         if self.heard or self.since is None:
             self.since, self.heard = now, False
-
-
-class Ended(msgspec.Struct):
-    """Whether a topic is read to its end (`now`), and when, in processing time, it last was known to be (`at`)."""
-
-    now: bool = False
-    at: float | None = None
-
-    def tick(self, time: float) -> None:
-        """Take the processing time."""
-        if self.now:
-            self.at = time

@@ -54,13 +54,14 @@ def collect(model: Model, version: Version, era: Era) -> Iterator[Piece]:
 
 
 def deltas(model: Model, pieces: Iterable[Piece], seat: Seat, watermark: float) -> Iterator[Message]:
-    """Number the pieces of one model; the last delta alone tells how far event time has got.
+    """Number the pieces of one model; the last delta alone tells how far event time has got, and of idleness.
 
     What is scored later lies at or above the clock that was told, and that has to hold for the deltas of one drain too.
     """
     batches = list(_batches(pieces)) or [{}]
     outcomes: dict[Outcome, int] = model.outcomes
     for index, versions in enumerate(batches):
+        model.announced_idle = model.idle and index == len(batches) - 1
         if index == len(batches) - 1:
             model.announced = (watermark, model.clock.time)
         epoch, number = model.chain
@@ -73,6 +74,7 @@ def deltas(model: Model, pieces: Iterable[Piece], seat: Seat, watermark: float) 
             previous=(epoch, number),
             watermark=model.announced[0],
             clock=model.announced[1],
+            idle=model.announced_idle,
             outcomes=outcomes,
             versions={
                 name: msgspec.structs.replace(delta, pending=model.versions[name].pending)

@@ -6,10 +6,10 @@ from operator import attrgetter
 from typing import Final, Self
 
 from monitor_stream.events.codec import encode_json
+from monitor_stream.events.ended import Ended
 from monitor_stream.events.fold import Batch, Changes, Limits, Outputs, Seat, State, Topic
 from monitor_stream.events.results import SourceResults
 from monitor_stream.events.spec import Specs
-from monitor_stream.observe.clock import Ended
 from monitor_stream.observe.decode import Decoder, Envelope, LabelEnvelope, Rejects
 from monitor_stream.observe.emit import Piece, collect, deltas
 from monitor_stream.observe.evict import make_room
@@ -68,7 +68,7 @@ class Observe:
         """Take in records of "predictions" or "labels"; those of another topic raise `ValueError`."""
         if batch.topic not in self._ends:
             raise ValueError(f"observe reads predictions and labels, not {batch.topic}")
-        self._ends[batch.topic].now = batch.ended
+        self._ends[batch.topic].tell(batch.ended)
         if not len(batch.values):
             return
         self._records[batch.topic] = self._records.get(batch.topic, 0) + len(batch.values)
@@ -102,7 +102,7 @@ class Observe:
             disorder = self._registry.terms(name).allowed_disorder_seconds
             watermark = max(model.clock.prediction - disorder, model.clock.time)
             pieces = by_model.get(name, [])
-            if pieces or model.outcomes or model.has_moved(watermark, max(disorder, LEAST_STEP)):
+            if pieces or model.outcomes or model.has_news(watermark, max(disorder, LEAST_STEP)):
                 messages.extend(deltas(model, pieces, self._seat, watermark))
         self._rejects.messages, self._pieces = [], []
         return Outputs(messages, {"source": encode_json(self._source())})

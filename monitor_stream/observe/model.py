@@ -33,7 +33,8 @@ class VersionState(msgspec.Struct):
 class ModelState(msgspec.Struct):
     """What of a model is written beside its labels and its eras.
 
-    `chain` is (epoch, number) of the newest delta, `announced` the watermark and the clock it told.
+    `chain` is (epoch, number) of the newest delta, `announced` the watermark and the clock it told, `announced_idle`
+    whether it said that the model is idle.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ModelState(msgspec.Struct):
     outcomes: dict[Outcome, int]
     truth_classes: list[str]
     versions: list[VersionState]
+    announced_idle: bool = False
 
 
 class Version:
@@ -95,6 +97,7 @@ class Model:
         self.outcomes: dict[Outcome, int] = {}
         self.chain = (0, 0)
         self.announced = (0.0, 0.0)
+        self.idle = self.announced_idle = False
 
     @property
     def state(self) -> ModelState:
@@ -112,6 +115,7 @@ class Model:
             self.outcomes,
             self.truth_classes.names,
             versions,
+            self.announced_idle,
         )
 
     @classmethod
@@ -119,6 +123,7 @@ class Model:
         """The model that `state` was taken of."""
         model = cls(state.name)
         model.clock, model.chain, model.announced = state.clock, state.chain, state.announced
+        model.announced_idle = state.announced_idle
         model.labels, model.labelled, model.outcomes = labels, state.labelled, state.outcomes
         model.truth_classes.learn(state.truth_classes)
         for known in state.versions:
@@ -212,24 +217,25 @@ class Model:
 
     def heard(self, topic: Topic, disorder: float) -> None:
         """Go on after events of a topic were taken in."""
-        self.silence[topic].heard = True
+        self.silence[topic].heard, self.idle = True, False
         self.clock.advance(disorder)
 
-    def has_moved(self, watermark: float, step: float) -> bool:
-        """Whether watermark or clock have gone on by a step since they were last announced."""
+    def has_news(self, watermark: float, step: float) -> bool:
+        """Whether watermark or clock have gone on by a step since they were last announced, or idleness changed."""
         told = self.announced
-        return watermark - told[0] >= step or self.clock.time - told[1] >= step
+        moved = watermark - told[0] >= step or self.clock.time - told[1] >= step
+        return moved or self.idle != self.announced_idle
 
     def tick(self, now: float, ends: Mapping[Topic, float | None], timeout: float, disorder: float) -> None:
         """Go on without the topics in which the model is idle; without both, at the pace of the wall."""
-        for silence in self.silence.values():
+        silent: dict[Topic, float] = {}
+        for topic, silence in self.silence.items():
             silence.tick(now)
-        idle = [topic for topic, silence in self.silence.items() if silence.idle(ends[topic], timeout)]
-        if len(idle) == len(self.silence):
-            silent = min(
-                now - silence.since for silence in self.silence.values() if silence.since is not None
-            )
-            self.clock.reach(self.clock.newest + silent - disorder)
+            silent[topic] = silence.seconds(ends[topic], now, timeout)
+        idle = [topic for topic, seconds in silent.items() if seconds >= timeout]
+        self.idle = len(idle) == len(silent)
+        if self.idle:
+            self.clock.reach(self.clock.newest + min(silent.values()) - disorder)
         elif idle:
             self.clock.advance(disorder, skip=idle[0])
 

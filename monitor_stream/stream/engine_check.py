@@ -73,7 +73,7 @@ NAMES: Final[tuple[tuple[Any, tuple[str, ...]], ...]] = (
     (Fetcher.__init__, ("_records",)),
     (FetchResult.__init__, ("_partition_records",)),
     (PartitionRecords._unpack_records, ("_consumer_record",)),
-    (TopicPartitionState.__init__, ("lso",)),
+    (TopicPartitionState.__init__, ("lso", "timestamp")),
     (AIOKafkaConsumer.__init__, ("_subscription", "_client")),
     (AIOKafkaConsumer.start, ("_fetcher", "_isolation_level")),
 )

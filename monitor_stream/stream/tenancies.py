@@ -282,6 +282,7 @@ class Tenancies:
         *,
         position: int,
         end: int,
+        told: float,
     ) -> Fetch | None:
         """A fetch as the fold will see it, or None when the partition is not held."""
         fold, role = self._roles[place[0]]
@@ -292,7 +293,7 @@ class Tenancies:
         batch = Batch(
             topic=role, offsets=offsets, timestamps=timestamps, values=values, ended=position >= end
         )
-        return Fetch(tenancy, batch, position, end)
+        return Fetch(tenancy, batch, position, end, told)
 
     async def apply(self, kafka: Log, fetch: Fetch) -> None:
         """Feed a fold, once there is room. A fetch from before the last claim is dropped: it will be read again."""
@@ -413,7 +414,7 @@ class Tenancies:
 
     def _feed(self, fetch: Fetch) -> bool:
         """False: the fold failed, and the tenancy is given up."""
-        tenancy, batch = fetch.tenancy, fetch.batch
+        tenancy, batch = fetch.tenancy, fetch.aged(time.time()).batch
         fold = tenancy.claim.fold
         began = time.perf_counter()
         try:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer
@@ -38,9 +38,22 @@ FETCH_SECONDS: Final = 0.2
 #: How long leaving the group may take.
 LEAVE_SECONDS: Final = 2.0
 
+#: How often a topic's end is told again while nothing comes of it. The broker speaks of it each 1.5 s or more often.
+TELL_SECONDS: Final = 1.0
+
 Records = Mapping[TP, list[Any]]
-#: Where reading stands, and where the partition ends; partitions of which no end is known yet are left out.
-Ends = Mapping[TP, tuple[int, int]]
+
+
+class End(NamedTuple):
+    """Where reading stands (`position`), and where the partition ended when the broker told that, in Unix seconds."""
+
+    position: int
+    end: int
+    told: float
+
+
+#: Partitions of which no end is known yet are left out.
+Ends = Mapping[TP, End]
 
 
 class BatchThread(driver.AIOKafkaConsumerThread):
@@ -79,7 +92,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         for place in partitions:
             state = assignment.state_value(place)
             if state is not None and state.lso is not None and state.has_valid_position:
-                ends[place] = (state.position, state.lso)
+                ends[place] = End(state.position, state.lso, state.timestamp / 1000)
         return records, ends
 
     async def _take(self, consumer: AIOKafkaConsumer, partitions: set[TP]) -> Records:
@@ -133,6 +146,13 @@ def _as_decoded(place: TopicPartition, record: Any) -> Any:
     return record
 
 
+def _is_news(end: End, told: End | None) -> bool:
+    """Whether a partition is read to its end, and that was not told yet, or a while ago."""
+    if end.position < end.end:
+        return False
+    return told is None or told.position != end.position or end.told - told.told >= TELL_SECONDS
+
+
 async def _arrival(consumer: AIOKafkaConsumer, seconds: float) -> bool:
     """Wait for a fetch to arrive."""
     waiter = consumer._fetcher._create_fetch_waiter()
@@ -153,7 +173,7 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._seeking = asyncio.Lock()
-        self._told: dict[Place, int] = {}  # where reading stood when an agent was last told
+        self._told: dict[Place, End] = {}  # what an agent was last told
 
     def _new_consumer_thread(self) -> BatchThread:
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
@@ -180,18 +200,19 @@ class BatchConsumer(driver.Consumer):
 
     def _stamp(self, records: Records, ends: Ends) -> list[ConsumerMessage]:
         messages = []
-        for place, (position, end) in ends.items():
+        for place, end in ends.items():
             batch = records.get(place, [])
-            if not batch and (position < end or self._told.get(place) == position):
+            if not batch and not _is_news(end, self._told.get(place)):
                 continue
-            self._told[place] = position
+            self._told[place] = end
             fetch = self.app.tenancies.stamp(
                 place,
                 [record.offset for record in batch],
                 [record.timestamp / 1000 for record in batch],
                 [record.value for record in batch],
-                position=position,
-                end=end,
+                position=end.position,
+                end=end.end,
+                told=end.told,
             )
             if fetch is not None:
                 messages.append(self._to_event(place, fetch))

@@ -3,7 +3,7 @@
 import msgspec
 
 from monitor_stream.events.codec import decode_json
-from monitor_stream.events.fold import Batch, Limits, Message, Seat
+from monitor_stream.events.fold import Batch, Limits, Message, Seat, Topic
 from monitor_stream.events.results import Window
 from monitor_stream.events.spec import Specs
 from monitor_stream.events.wire import Prediction
@@ -12,6 +12,7 @@ from monitor_stream.observe import Observe
 
 START = 1_780_000_000.0
 LIMITS = Limits(idle_timeout_seconds=30.0)
+TOPICS: tuple[Topic, ...] = ("predictions", "labels")
 
 
 class Pair:
@@ -27,16 +28,18 @@ class Pair:
         self.observe.apply(batch)
 
     def second(self, now: float) -> list[Message]:
-        """One second of a worker; what JUDGE publishes."""
+        """One second of a worker that has nothing to read; what JUDGE publishes."""
+        for topic in TOPICS:
+            self.tell(Batch(topic=topic, offsets=[], timestamps=[], values=[], ended=True))
         self.observe.tick(now)
         self.judge.tick(now)
         deltas = [message.value for message in self.observe.drain().messages]
-        if deltas:
-            offsets = range(self.deltas, self.deltas + len(deltas))
-            self.judge.apply(
-                Batch(topic="deltas", offsets=offsets, timestamps=[now] * len(deltas), values=deltas)
-            )
-            self.deltas += len(deltas)
+        offsets = range(self.deltas, self.deltas + len(deltas))
+        timestamps = [now] * len(deltas)
+        self.judge.apply(
+            Batch(topic="deltas", offsets=offsets, timestamps=timestamps, values=deltas, ended=True)
+        )
+        self.deltas += len(deltas)
         return list(self.judge.drain().messages)
 
 
@@ -44,8 +47,7 @@ def silent_pair() -> Pair:
     pair = Pair()
     event = Prediction(model="quiet", prediction_id="a", timestamp=START, prediction=1.5)
     value = msgspec.json.encode(event)
-    pair.tell(Batch(topic="predictions", offsets=[0], timestamps=[START], values=[value], ended=True))
-    pair.tell(Batch(topic="labels", offsets=[], timestamps=[], values=[], ended=True))
+    pair.tell(Batch(topic="predictions", offsets=[0], timestamps=[START], values=[value]))
     return pair
 
 

@@ -62,6 +62,8 @@ class Source:
         watermark: float = 0.0,
         clock: float | None = None,
         outcomes: Mapping[Outcome, int] | None = None,
+        *,
+        idle: bool = False,
     ) -> bytes:
         here = (self.epoch, self.last[1] + 1)
         delta = Delta(
@@ -73,6 +75,7 @@ class Source:
             previous=self.last,
             watermark=watermark,
             clock=watermark if clock is None else clock,
+            idle=idle,
             outcomes=dict(outcomes or {}),
             versions=dict(versions or {}),
         )
@@ -81,7 +84,10 @@ class Source:
 
 
 def batch(*values: bytes | None) -> Batch:
-    return Batch(topic="deltas", offsets=range(len(values)), timestamps=[0.0] * len(values), values=values)
+    """All there is of the topic."""
+    return Batch(
+        topic="deltas", offsets=range(len(values)), timestamps=[0.0] * len(values), values=values, ended=True
+    )
 
 
 def judge(*specs: ModelSpec, limits: Limits | None = None, state: Mapping[str, bytes] | None = None) -> Judge:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 from monitor_stream.events.codec import decode_delta
 from monitor_stream.events.delta import Delta
@@ -33,6 +36,14 @@ def predict(fold: Observe, name: str, time: float, **more: Any) -> None:
 
 def label(fold: Observe, name: str, time: float) -> None:
     send(fold, "labels", {"prediction_id": name, "label": 2.0, "timestamp": START + time})
+
+
+def tick(fold: Observe, *times: float, ended: Sequence[Topic] = ("predictions", "labels")) -> None:
+    """Let time pass, while topics are read to their end."""
+    for now in times:
+        for topic in ended:
+            send(fold, topic, ended=True)
+        fold.tick(now)
 
 
 def last(fold: Observe) -> Delta:
@@ -68,11 +79,10 @@ def test_an_idle_topic_does_not_hold_the_clock_back() -> None:
     """Without labels for the time-out, predictions expire as their own topic goes on."""
     fold = new()
     label(fold, "x", 0.0)
-    send(fold, "labels", ended=True)
-    fold.tick(1000.0)
+    tick(fold, 1000.0, ended=["labels"])
     for step in range(10):
         predict(fold, str(step), 50.0 * step)
-        fold.tick(1010.0 + 10.0 * step)
+        tick(fold, 1010.0 + 10.0 * step, ended=["labels"])
     delta = last(fold)
     assert delta.clock == START + 440.0
     assert delta.versions["2"].outcomes == {"expired": 7}  # those before 340 - horizon is 100
@@ -83,13 +93,11 @@ def test_after_an_idle_topic_wakes_nothing_is_scored_behind_the_clock() -> None:
     """A label that the clock has passed counts as if it came at the clock."""
     fold = new()
     label(fold, "x", 0.0)
-    send(fold, "labels", ended=True)
     predict(fold, "a", 380.0)
     predict(fold, "b", 400.0)
-    fold.tick(0.0)
-    fold.tick(59.0)
+    tick(fold, 0.0, 60.0)
     predict(fold, "c", 401.0)
-    fold.tick(61.0)
+    tick(fold, 61.0)
     first = fold.drain().messages
     label(fold, "a", 385.0)
     totals = Totals([*first, *fold.drain().messages])
@@ -102,12 +110,9 @@ def test_when_both_topics_are_idle_event_time_goes_on_with_the_wall() -> None:
     fold = new()
     predict(fold, "a", 0.0)
     label(fold, "x", 5.0)
-    for topic in ("predictions", "labels"):
-        send(fold, topic, ended=True)
-    fold.tick(0.0)
-    fold.tick(100.0)
+    tick(fold, 0.0, 100.0, 101.0)
     assert last(fold).clock == START + 5.0 + 100.0 - 10.0
-    fold.tick(106.0)
+    tick(fold, 106.0, 107.0)
     assert last(fold).versions["2"].outcomes == {"expired": 1}
     predict(fold, "b", 20.0)
     assert last(fold).clock == START + 101.0
@@ -127,12 +132,86 @@ def test_silence_starts_anew_after_a_restart() -> None:
         Specs(SPECS),
         Limits(idle_timeout_seconds=60.0),
     )
-    send(fold, "labels", ended=True)
-    fold.tick(1000.0)
-    fold.tick(1059.0)
+    tick(fold, 1000.0, 1059.0, 1060.0, ended=["labels"])
     assert not fold.drain().messages
-    fold.tick(1060.0)
+    tick(fold, 1061.0, ended=["labels"])
     assert last(fold).clock == START + 190.0
+
+
+def test_an_idle_model_is_told_once_and_taken_back_with_its_next_event() -> None:
+    """The word comes with no event, and is taken back by one that has nothing else to tell."""
+    fold = new()
+    label(fold, "x", 0.0)
+    assert not fold.drain().messages
+    tick(fold, *map(float, range(62)))
+    assert last(fold).idle
+    tick(fold, 62.0)
+    assert not fold.drain().messages
+    label(fold, "y", 1.0)
+    delta = last(fold)
+    assert not delta.idle
+    assert (delta.versions, delta.outcomes) == ({}, {})
+
+
+def test_a_model_is_not_idle_while_either_topic_is_behind() -> None:
+    """However long the wall clock says that it was silent; and no longer once a topic is behind for the time-out."""
+    topics: tuple[Topic, ...] = ("predictions", "labels")
+    for ahead, behind in (topics, topics[::-1]):
+        fold = new()
+        predict(fold, "a", 0.0)
+        label(fold, "x", 0.0)
+        tick(fold, *map(float, range(200)), ended=[ahead])
+        assert not last(fold).idle
+        tick(fold, *map(float, range(200, 203)))
+        assert last(fold).idle
+        tick(fold, *map(float, range(203, 261)), ended=[ahead])
+        assert all(decode_delta(message.value).idle for message in fold.drain().messages)
+        send(fold, behind)
+        tick(fold, 261.0, 262.0, ended=[ahead])
+        assert not last(fold).idle
+        tick(fold, 263.0)
+        assert last(fold).idle
+
+
+def test_a_pause_is_no_silence() -> None:
+    """A worker that stood still for an hour knows nothing of that hour until it has looked again."""
+    fold = new()
+    predict(fold, "a", 0.0)
+    label(fold, "x", 0.0)
+    tick(fold, 0.0, 1.0, 2.0)
+    fold.drain()
+    tick(fold, 3602.0)
+    assert not fold.drain().messages
+
+
+def test_a_restarted_worker_takes_the_word_back() -> None:
+    """The heir was not there to hear, and says so at once."""
+    fold = new()
+    predict(fold, "a", 0.0)
+    tick(fold, *map(float, range(62)))
+    assert last(fold).idle
+    heir = Observe.restore(
+        fold.changes().puts, Seat(partition=0, partitions=1, epoch=2), Specs(SPECS), Limits()
+    )
+    heir.tick(63.0)
+    assert not last(heir).idle
+
+
+def test_state_of_before_the_word_was_known_is_read() -> None:
+    """A model that was written without `announced_idle` goes on as one that has said nothing."""
+    fold = new()
+    predict(fold, "a", 0.0)
+    tick(fold, *map(float, range(62)))
+    fold.drain()
+    state = dict(fold.changes().puts)
+    model = msgspec.msgpack.decode(state["model/0"])
+    assert model.pop("announced_idle")
+    state["model/0"] = msgspec.msgpack.encode(model)
+    heir = Observe.restore(
+        state, Seat(partition=0, partitions=1, epoch=2), Specs(SPECS), Limits(idle_timeout_seconds=60.0)
+    )
+    tick(heir, *map(float, range(63, 125)))
+    assert last(heir).idle
 
 
 def test_a_late_prediction_is_counted_where_it_came() -> None:

@@ -111,7 +111,7 @@ async def test_a_fetch_from_before_a_claim_is_dropped() -> None:
     world.produce("labels", numbers(0, 10))
     worker = Worker(world)
     await worker.take()
-    old = worker.tenancies.stamp(world.place("labels"), [0], [0.0], [b"0"], position=1, end=10)
+    old = worker.tenancies.stamp(world.place("labels"), [0], [0.0], [b"0"], position=1, end=10, told=0.0)
     assert old is not None
     await worker.take()
     await worker.tenancies.apply(worker, old)

@@ -1,5 +1,6 @@
 """Kafka and the crashes of a day in memory: topics as lists, readers with positions, and a store that fails on order."""
 
+import time
 from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
 
@@ -142,6 +143,7 @@ class Worker:
             list(values),
             position=self.positions[place],
             end=end,
+            told=time.time(),
         )
         if fetch is not None:
             await self.tenancies.apply(self, fetch)
