@@ -33,16 +33,16 @@ _BLOCK_BYTES = 16 << 20
 
 def table_names(path: Path) -> list[str]:
     """The names of a table's columns."""
-    with _explained(path), _open_table(path) as table:
+    with explained(path), _open_table(path) as table:
         schema = table.schema_arrow if isinstance(table, pyarrow.parquet.ParquetFile) else table.schema
         return list(schema.names)
 
 
 def table_rows(path: Path) -> int | None:
     """How many rows a table has, where its file says so."""
-    if _kind(path) not in PARQUET:
+    if file_kind(path) not in PARQUET:
         return None
-    with _explained(path), _open_table(path) as table:
+    with explained(path), _open_table(path) as table:
         return int(table.metadata.num_rows)
 
 
@@ -51,7 +51,7 @@ def table_batches(path: Path, columns: list[str]) -> Iterator[Any]:
 
     Raises `InputError` when the file is not there, or is not what its name says.
     """
-    with _explained(path), _open_table(path) as table:
+    with explained(path), _open_table(path) as table:
         if isinstance(table, pyarrow.parquet.ParquetFile):
             yield from table.iter_batches(batch_size=_ROWS, columns=columns)
         else:
@@ -61,9 +61,9 @@ def table_batches(path: Path, columns: list[str]) -> Iterator[Any]:
 
 def holds_events(path: Path) -> bool:
     """Whether the file holds events themselves, not a table: lines of JSON that name their model."""
-    if _kind(path) not in NDJSON:
+    if file_kind(path) not in NDJSON:
         return False
-    with _explained(path), _open_bytes(path) as file:
+    with explained(path), open_bytes(path) as file:
         for line in file:
             if line.strip():
                 return _names_model(line)
@@ -75,7 +75,7 @@ def logged_events(path: Path) -> Iterator[tuple[Topic, Timed]]:
 
     A line that cannot be read goes on as it is: the fold tells what is wrong with it.
     """
-    with _explained(path), _open_bytes(path) as file:
+    with explained(path), open_bytes(path) as file:
         newest = 0.0
         lines = (line for line in file if line.strip())
         while block := list(itertools.islice(lines, BLOCK)):
@@ -123,17 +123,19 @@ def _names_model(line: bytes) -> bool:
     return True
 
 
-def _kind(path: Path) -> str:
+def file_kind(path: Path) -> str:
+    """The ending that says what a file is, ``.gz`` apart."""
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     return suffix.lower()
 
 
-def _open_bytes(path: Path) -> BinaryIO:
+def open_bytes(path: Path) -> BinaryIO:
+    """A file's bytes, unpacked where its name says that they are packed."""
     return cast("BinaryIO", gzip.open(path) if path.suffix == ".gz" else path.open("rb"))
 
 
 def _open_table(path: Path) -> Any:
-    kind = _kind(path)
+    kind = file_kind(path)
     if not path.exists():
         raise InputError(f"There is no file {path}")
     if kind in PARQUET:
@@ -157,7 +159,8 @@ def _open_table(path: Path) -> Any:
 
 
 @contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
+    """Errors of reading as `InputError`, with the file's name."""
     try:
         yield
     except FileNotFoundError as error:
