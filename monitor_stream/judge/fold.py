@@ -131,13 +131,13 @@ class Judge:
     def _add_model(self, name: str) -> Model:
         key = name.encode()
 
-        def say_window(window: bytes) -> None:
-            self._say("windows", key, window)
+        def say(topic: Topic, value: bytes) -> None:
+            self._say(topic, key, value)
 
         def say_incident(incident: Incident) -> None:
             self._say("incidents", key, encode_json(incident))
 
-        model = self._models[name] = Model(name, self._journal, say_window, say_incident)
+        model = self._models[name] = Model(name, self._journal, say, say_incident)
         return model
 
     def _set_aside(self, batch: Batch, at: int, reason: Reason, detail: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from monitor_stream.events.delta import Delta, Outcome
+from monitor_stream.events.fold import Topic
 from monitor_stream.events.results import Finding, Incident
 from monitor_stream.events.spec import Specs
 from monitor_stream.judge.incidents import Incidents, IncidentsState
@@ -25,13 +26,13 @@ class ModelState(msgspec.Struct, array_like=True):
 
 
 class Model:
-    """See the module's docstring. `say_window` and `say_incident` publish; `changed` asks for a new document."""
+    """See the module's docstring. `say` and `say_incident` publish; `changed` asks for a new document."""
 
     def __init__(
         self,
         name: str,
         journal: Journal,
-        say_window: Callable[[bytes], None],
+        say: Callable[[Topic, bytes], None],
         say_incident: Callable[[Incident], None],
     ) -> None:
         self.name = name
@@ -41,7 +42,7 @@ class Model:
         self.incidents = Incidents(name, IncidentsState())
         self.changed = False
         self._journal = journal
-        self._say_window = say_window
+        self._say = say
         self._say_incident = say_incident
 
     def is_new(self, delta: Delta, now: float | None) -> bool:
@@ -90,7 +91,7 @@ class Model:
         self._journal.put(key("incidents", self.name), lambda: pack(self.incidents.state))
 
     def _add_version(self, name: str) -> Version:
-        version = Version(self.name, name, self._journal, self._say_window)
+        version = Version(self.name, name, self._journal, self._say)
         self.versions[name] = version
         return version
 

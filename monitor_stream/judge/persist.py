@@ -14,7 +14,9 @@ SCHEMA_KEY: Final = "schema"
 SCHEMA: Final = b"1"
 
 Kind = Literal[
-    "model", "incidents", "version", "spec", "monitor", "detections", "held", "window", "shown", "day", "shown_day"
+    "model", "incidents", "version", "spec", "monitor", "detections", "held", "window", "shown", "day", "shown_day",
+    "quality", "volume",
+    "drift", "span", "sampled", "shown_drift",
 ]  # fmt: skip
 
 T = TypeVar("T")

@@ -8,8 +8,18 @@ import msgspec
 import numpy as np
 
 from monitor_stream.events.codec import decode_delta
-from monitor_stream.events.delta import Delta, Floats, Ints, Scored, Table, VersionDelta
+from monitor_stream.events.delta import (
+    SAMPLE_ROWS,
+    Delta,
+    Floats,
+    Ints,
+    Sample,
+    Scored,
+    Table,
+    VersionDelta,
+)
 from monitor_stream.events.tables import COLUMNS, PERFORMANCE, TableName
+from monitor_stream.judge.sampled import SampledRows
 from monitor_stream.judge.sums import Rows
 
 #: Times that a calendar has: 1970 to 9999.
@@ -24,11 +34,14 @@ class UnreadableDeltaError(ValueError):
 
 
 class VersionRows(NamedTuple):
-    """One version's part of a delta: rows with their windows by table, and (order time, error) of scored pairs."""
+    """One version's part of a delta: rows with their windows by table, (order time, error) of scored pairs, and sampled
+    rows with the start of their span.
+    """
 
     part: VersionDelta
     tables: dict[TableName, tuple[Ints, Rows]]
     errors: tuple[Floats, Floats] | None
+    samples: list[tuple[int, SampledRows]]
 
 
 class Arrived(NamedTuple):
@@ -54,7 +67,8 @@ def read(value: bytes) -> Arrived:
 
 def _version(part: VersionDelta) -> VersionRows:
     tables = {name: _table(name, table) for name, table in part.tables.items()}
-    return VersionRows(part, tables, None if part.scored is None else _scored(part.scored))
+    errors = None if part.scored is None else _scored(part.scored)
+    return VersionRows(part, tables, errors, [(sample.start, _sampled(sample)) for sample in part.samples])
 
 
 def _table(name: TableName, table: Table) -> tuple[Ints, Rows]:
@@ -69,6 +83,8 @@ def _table(name: TableName, table: Table) -> tuple[Ints, Rows]:
         raise ValueError(f"table {name} holds a sum that is not finite")
     if windows.min() < 0 or windows.max() > _LAST:
         raise ValueError(f"table {name} has a window that no calendar has")
+    if name == "histograms" and sums.min() < 0.0:
+        raise ValueError("a histogram counts less than nothing")
     return windows, Rows(groups, sums)
 
 
@@ -81,3 +97,20 @@ def _scored(scored: Scored) -> tuple[Floats, Floats]:
     if order.size and (order.min() < 0.0 or order.max() > _LAST):
         raise ValueError("an error has an order time that no calendar has")
     return order, error
+
+
+def _sampled(sample: Sample) -> SampledRows:
+    """Rows hold NaN where a value is missing, and nothing else that is not finite."""
+    sampled = SampledRows.of(sample)
+    hashes, rows, columns = sampled
+    if not 0 < len(hashes) <= SAMPLE_ROWS:
+        raise ValueError(f"a sample has {len(hashes)} rows")
+    if rows.shape[1] == 0 or (columns and rows.shape[1] != len(columns) + 1):
+        raise ValueError(f"a sample has {rows.shape[1]} columns, {len(columns)} are described")
+    if (hashes[1:] <= hashes[:-1]).any():
+        raise ValueError("the hashes of a sample do not ascend")
+    if np.isinf(rows).any():
+        raise ValueError("a sample holds a value that is not finite")
+    if not 0 <= sample.start <= _LAST:
+        raise ValueError("a sample has a span that no calendar has")
+    return sampled

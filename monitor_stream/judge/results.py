@@ -6,7 +6,7 @@ import math
 from typing import cast
 
 from monitor_stream.events.codec import encode_json
-from monitor_stream.events.results import ModelResults, VersionResults, Window
+from monitor_stream.events.results import DriftSpan, ModelResults, VersionResults, Window
 from monitor_stream.judge.model import Model
 from monitor_stream.judge.performance import limits
 from monitor_stream.judge.version import Version
@@ -54,4 +54,5 @@ def _version(model: Model, version: Version) -> VersionResults:
         windows=cast(list[Window], version.windows.history.documents()),
         days=cast(list[Window], version.days.history.documents()),
         detections=version.watch.found.newest,
+        drift=cast(list[DriftSpan], version.drift.history.documents()),
     )

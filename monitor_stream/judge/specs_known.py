@@ -40,6 +40,10 @@ class KnownSpecs:
         """The spec of a digest; the current one where it is not known."""
         return self._known.get(digest, self.current)
 
+    def known(self, digest: str) -> ModelSpec | None:
+        """The spec of a digest, if it was ever heard of."""
+        return self._known.get(digest)
+
     def hear(self, rows: VersionRows, specs: Specs) -> None:
         """Learn from a delta and from what is published which spec is in force."""
         published = specs.find(*self._owner)

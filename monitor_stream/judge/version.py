@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from functools import partial
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from monitor_stream.events.delta import Ints
+from monitor_stream.events.fold import Topic
 from monitor_stream.events.results import Finding, Rolling, Window
 from monitor_stream.events.spec import DAY, ModelSpec, Specs
 from monitor_stream.events.tables import TableName
+from monitor_stream.judge.drift_watch import DriftWatch
 from monitor_stream.judge.error_watch import ErrorWatch
-from monitor_stream.judge.history import History
+from monitor_stream.judge.history import DAYS, WINDOWS, History
 from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
 from monitor_stream.judge.published import publish
 from monitor_stream.judge.reading import VersionRows
@@ -24,10 +27,6 @@ from monitor_stream.judge.specs_known import KnownSpecs
 from monitor_stream.judge.sums import Rows, by_window, merged
 from monitor_stream.judge.totals import Totals, TotalsState
 from monitor_stream.judge.windows import OpenWindow, Windows
-
-#: What readers are shown.
-MAX_SHOWN: Final = 100
-MAX_DAYS: Final = 400
 
 
 class VersionState(msgspec.Struct, array_like=True):
@@ -43,12 +42,18 @@ class VersionState(msgspec.Struct, array_like=True):
 
 
 class Version:
-    """See the module's docstring. `say` is told each revision of each window, as JSON.
+    """See the module's docstring. `say` is told each revision of each window and drift span, as JSON.
 
     Days are windows like the others, made of the same rows; they are shown, and not published.
     """
 
-    def __init__(self, model: str, version: str, journal: Journal, say: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        model: str,
+        version: str,
+        journal: Journal,
+        say: Callable[[Topic, bytes], None],
+    ) -> None:
         self.model = model
         self.version = version
         self._journal = journal
@@ -56,18 +61,19 @@ class Version:
         self.totals = Totals(TotalsState())
         self.windows = Series(
             Windows("window", model, version, journal),
-            History("shown", model, version, MAX_SHOWN, journal),
+            History("shown", model, version, journal, WINDOWS),
             self._build,
-            say,
+            partial(say, "windows"),
         )
         self.days = Series(
             Windows("day", model, version, journal),
-            History("shown_day", model, version, MAX_DAYS, journal),
+            History("shown_day", model, version, journal, DAYS),
             self._build,
             lambda _: None,
         )
         self.rolling: dict[Span, Rolling] = {}
         self.watch = ErrorWatch(model, version, journal)
+        self.drift = DriftWatch(model, version, journal, partial(say, "drift"))
         self._pending: dict[int, int] = {}
         self.newest_prediction: float | None = None
         self.newest_label: float | None = None
@@ -94,9 +100,11 @@ class Version:
         """Add one delta's part."""
         part = rows.part
         self._specs.hear(rows, specs)
-        seconds = float(self._specs.find(part.digest).window_seconds)
+        spec = self._specs.find(part.digest)
         for table, (windows, sums) in rows.tables.items():
-            self._add(table, windows, sums, seconds, part.digest)
+            if table != "histograms":
+                self._add(table, windows, sums, float(spec.window_seconds), part.digest)
+        self.drift.take(rows, spec)
         if rows.errors is not None:
             self.watch.errors.add(*rows.errors)
         for outcome, count in part.outcomes.items():
@@ -132,11 +140,13 @@ class Version:
         if closed or settled:
             self._merge()
         if settled and len(self._specs) > 1:
-            self._specs.prune({window.reference for window in self.windows.windows if not window.settled})
+            used = {window.reference for window in self.windows.windows if not window.settled}
+            self._specs.prune(used | self.drift.digests)
         if self.days.advance(watermark, self.windows.windows.floor, now)[1]:
             self.days.windows.forget(math.inf)
+        findings = self.drift.advance(watermark, self.windows.windows.floor, self._specs)
         released = self.watch.errors.released
-        findings = self.watch.advance(clock, self.spec)
+        findings += self.watch.advance(clock, self.spec)
         if self.watch.errors.released != released:
             self._touch()
         return findings
@@ -172,6 +182,7 @@ class Version:
         for _, data in fields.get("detections", ()):
             self.watch.restore_detections(data)
         self.watch.errors.restore({at: data for (at,), data in fields.get("held", ())})
+        self.drift.restore(fields)
         for series in (self.windows, self.days):
             for (start, seconds), data in fields.get(series.windows.kind, ()):
                 series.windows.restore(start, seconds, data)

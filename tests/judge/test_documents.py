@@ -7,7 +7,7 @@ from monitor_stream.events.results import ModelResults, Window
 from monitor_stream.events.spec import OTHER, Baseline, ErrorScale, ModelSpec
 from monitor_stream.events.tables import ERROR_BOUNDS
 from monitor_stream.judge import Judge
-from monitor_stream.judge.history import DETAILED
+from monitor_stream.judge.history import WINDOWS
 from tests.judge.deltas import Row, Source, batch, judge, part
 
 SPEC = ModelSpec(
@@ -46,8 +46,8 @@ def test_a_document_holds_the_newest_windows_and_days() -> None:
     assert len(told) == 402 * 24
     assert all(len(window.segments) == 1 for window in told)
     assert [window.start for window in found.windows] == [window.start for window in told[-100:]]
-    assert found.windows[-DETAILED:] == told[-DETAILED:]
-    assert not any(window.segments for window in found.windows[:-DETAILED])
+    assert found.windows[-WINDOWS.whole:] == told[-WINDOWS.whole:]
+    assert not any(window.segments for window in found.windows[:-WINDOWS.whole])
     assert [day.n for day in found.days] == [24] * 400
     assert found.days[-1].end == told[-1].end
 

@@ -1,0 +1,130 @@
+"""Drift of a version: spans are judged when they close, and again when they settle."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from monitor_stream.events.codec import moment
+from monitor_stream.events.results import ColumnDrift, DriftSpan, Finding
+from monitor_stream.events.spec import ModelSpec
+from monitor_stream.judge.drift.evaluate import evaluate, has_reference
+from monitor_stream.judge.drift.findings import findings
+from monitor_stream.judge.history import DRIFT, History
+from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
+from monitor_stream.judge.reading import VersionRows
+from monitor_stream.judge.spans import Run, Spans, counts
+from monitor_stream.judge.specs_known import KnownSpecs
+from monitor_stream.judge.sums import by_window
+
+
+class Told(msgspec.Struct, frozen=True, array_like=True):
+    """What was said of a run when it closed; its sampled rows are gone since."""
+
+    revision: int
+    multivariate: list[ColumnDrift]
+
+
+class DriftState(msgspec.Struct, array_like=True):
+    """`told` is by the start of runs that have not settled; `found_until` is where the last run with findings ended."""
+
+    floor: float = -math.inf
+    found_until: float = -math.inf
+    told: dict[int, Told] = {}
+
+
+class DriftWatch:
+    """Holds spans until their time has come, judges them, and keeps what was said; `say` is told it, as JSON.
+
+    Incidents are told of a run once: of features and predictions when it closes, of labels when it settles. So they
+    hear of each in the order of time, and never twice of the same values.
+    """
+
+    def __init__(self, model: str, version: str, journal: Journal, say: Callable[[bytes], None]) -> None:
+        self._owner = (model, version)
+        self._journal = journal
+        self._say = say
+        self._state = DriftState()
+        self.spans = Spans(model, version, journal)
+        self.history = History("shown_drift", model, version, journal, DRIFT)
+
+    def take(self, rows: VersionRows, spec: ModelSpec) -> None:
+        """Add the histograms and the sampled rows of a delta, made under a spec."""
+        digest, seconds = rows.part.digest, float(spec.drift.span_seconds)
+        if "histograms" in rows.tables:
+            for start, part in by_window(*rows.tables["histograms"]):
+                self.spans.add(start, seconds, digest, part)
+        for start, sampled in rows.samples:
+            self.spans.sample(start, seconds, digest, sampled)
+
+    def advance(self, watermark: float, floor: float, specs: KnownSpecs) -> list[Finding]:
+        """Judge what closes and settles when time gets so far; what was found, or found no more."""
+        if not self.spans.advance(watermark, floor):
+            return []
+        found: list[Finding] = []
+        for run in list(self.spans.runs(lambda digest: specs.find(digest).min_samples)):
+            closes = run.end > self._state.found_until
+            if closes or run.settled:
+                found += self._judge(run, specs.known(run.digest), closes=closes)
+        self.spans.forget(specs.current.drift.sliding_spans)
+        self._state.floor = self.spans.floor
+        self._journal.put(key("drift", *self._owner), lambda: pack(self._state))
+        return found
+
+    def _judge(self, run: Run, spec: ModelSpec | None, *, closes: bool) -> list[Finding]:
+        told = self._state.told.pop(run.start, Told(0, []))
+        found: list[Finding] = []
+        if spec is not None and has_reference(spec):
+            span = self._evaluate(run, spec, told)
+            told = Told(span.revision, span.multivariate)
+            self._say(self.history.show((run.start, run.end - run.start), span))
+            found = findings(span, closes=closes)
+        if closes:
+            self._state.found_until = run.end
+            self.spans.forget_sampled(run.spans)
+        if run.settled:
+            self.spans.finish(run)
+        else:
+            self._state.told[run.start] = told
+        return found
+
+    def _evaluate(self, run: Run, spec: ModelSpec, told: Told) -> DriftSpan:
+        span = DriftSpan(
+            model=self._owner[0],
+            version=self._owner[1],
+            start=moment(run.start),
+            end=moment(run.end),
+            revision=told.revision + 1,
+            settled=run.settled,
+            n=run.n,
+            reference=run.digest,
+            multivariate=told.multivariate,
+        )
+        if run.n < spec.min_samples:
+            return msgspec.structs.replace(span, not_computable=_too_few(run, spec))
+        return evaluate(span, spec, counts(run.spans, run.digest))
+
+    @property
+    def digests(self) -> set[str]:
+        """The specs that spans are still to be judged under."""
+        return {digest for span in self.spans for digest in (*span.counts, *span.sampled)}
+
+    def restore(self, fields: Mapping[Kind, list[tuple[list[Any], bytes]]]) -> None:
+        """Take back what the store held, by kind: the rest of the key, and the blob."""
+        for _, data in fields.get("drift", ()):
+            self._state = unpack(DriftState, data)
+            self.spans.floor = self._state.floor
+        for (start, seconds), data in fields.get("span", ()):
+            self.spans.restore(start, seconds, data)
+        for (start, seconds), data in fields.get("sampled", ()):
+            self.spans.restore_sampled(start, seconds, data)
+        for (start, seconds), data in fields.get(self.history.kind, ()):
+            self.history.restore((start, seconds), data)
+
+
+def _too_few(run: Run, spec: ModelSpec) -> str:
+    spans = f"{len(run.spans)} spans in a row" if len(run.spans) > 1 else "the span"
+    return f"{run.n:,} values in {spans} before the spec changed or they grew too many; {spec.min_samples:,} are needed"
