@@ -11,7 +11,7 @@ import msgspec
 from redis import asyncio as aioredis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from monitor_stream.errors import SchemaError, SettingsError, StoreError
 from monitor_stream.events.fold import Message
@@ -82,17 +82,15 @@ class RedisStore:
         """Ask the server what it can promise; raises `StoreError` when it does not answer."""
         async with self._errors("reach"):
             await self._client.ping()
-        try:
-            await self._client.waitaof(1, 0, int(DISK_TIMEOUT_SECONDS * 1000))
-        except RedisError as error:
+            refused = await self._refusal_to_confirm()
+        if refused is not None:
             log.warning(
                 "The store at %s cannot confirm that a commit is on disk; it takes Redis 7.2 or Valkey, with "
                 "`appendonly yes` (%s). Should it crash, the last moments before may be published twice and differ.",
                 self.address,
-                error,
+                refused,
             )
-        else:
-            self.durable = True
+        self.durable = refused is None
         try:
             memory = await self._client.info("memory")
         except RedisError:  # a managed server may not tell
@@ -103,6 +101,15 @@ class RedisStore:
                 self.address,
                 policy,
             )
+
+    async def _refusal_to_confirm(self) -> ResponseError | None:
+        """What the server says that cannot confirm a write; raises where it is merely not able to just now."""
+        try:
+            await self._client.waitaof(1, 0, int(DISK_TIMEOUT_SECONDS * 1000))
+        except ResponseError as error:
+            # A replica takes no writes. Should it become the primary, it has to confirm them as others do.
+            return None if "replica" in str(error) else error
+        return None
 
     async def claim(self, fold: FoldName, partition: int, owner: str) -> Holding:
         key = self._key(fold, partition, "state")

@@ -1,7 +1,9 @@
 """What only a server can do: be away, be restarted, hold another version's state."""
 
+import asyncio
 import logging
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -68,6 +70,39 @@ async def test_a_durable_server_is_recognised(valkey: ValkeyServer, caplog: pyte
     await store.close()
     assert store.durable
     assert not caplog.records
+
+
+async def test_a_replica_is_not_taken_for_one_that_cannot_confirm(tmp_path: Path) -> None:
+    """A worker that starts in the middle of a fail-over does not go on for ever without the word of its store."""
+    with Valkey.start(tmp_path) as server, redis.Redis.from_url(server.url) as client:
+        client.replicaof("127.0.0.1", 1)
+        store = await open_store(Settings(redis=server.url))
+        assert store.durable
+        with pytest.raises(StoreError, match="read only replica"):
+            await store.claim("observe", 0, "a")
+        client.replicaof("NO", "ONE")
+        holding = await store.claim("observe", 0, "a")
+        assert await store.commit(holding.claim, commit(1))
+        await store.close()
+
+
+async def test_a_broken_connection_is_not_taken_for_one_that_cannot_confirm(valkey: ValkeyServer) -> None:
+    """When the network fails at the moment of asking, nobody knows what the server can promise."""
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        url = urlsplit(valkey.url)
+        answers, requests = await asyncio.open_connection(url.hostname, url.port)
+        while (data := await reader.read(1 << 16)) and b"WAITAOF" not in data:
+            requests.write(data)
+            writer.write(await answers.read(1 << 16))
+        requests.close()
+        writer.close()
+
+    server = await asyncio.start_server(relay, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(StoreError, match=f"reach the store at 127.0.0.1:{port}"):
+        await open_store(Settings(redis=f"redis://127.0.0.1:{port}/0"))
+    server.close()
 
 
 async def test_a_server_that_cannot_confirm_is_warned_of(
