@@ -20,6 +20,7 @@ from monitor_stream.judge.error_watch import ErrorWatch
 from monitor_stream.judge.history import DAYS, WINDOWS, History
 from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
 from monitor_stream.judge.published import publish
+from monitor_stream.judge.quality import Quality, Volume
 from monitor_stream.judge.reading import VersionRows
 from monitor_stream.judge.rolling import Span, essence, retention, roll
 from monitor_stream.judge.series import Series
@@ -73,6 +74,8 @@ class Version:
         )
         self.rolling: dict[Span, Rolling] = {}
         self.watch = ErrorWatch(model, version, journal)
+        self._quality = Quality(model, version, journal)
+        self._volume = Volume(model, version, journal)
         self.drift = DriftWatch(model, version, journal, partial(say, "drift"))
         self._pending: dict[int, int] = {}
         self.newest_prediction: float | None = None
@@ -135,6 +138,8 @@ class Version:
     def advance(self, watermark: float, clock: float, now: float | None) -> list[Finding]:
         """Close, settle and let errors go as far as time has come; what was found, or found no more."""
         closed, settled = self.windows.advance(watermark, clock - self._specs.horizon(), now)
+        findings = self._quality.take(closed, self._specs.find)
+        findings += self._volume.take(closed, watermark)
         for window in settled:
             window.sums = essence(window.sums)
         if closed or settled:
@@ -144,7 +149,7 @@ class Version:
             self._specs.prune(used | self.drift.digests)
         if self.days.advance(watermark, self.windows.windows.floor, now)[1]:
             self.days.windows.forget(math.inf)
-        findings = self.drift.advance(watermark, self.windows.windows.floor, self._specs)
+        findings += self.drift.advance(watermark, self.windows.windows.floor, self._specs)
         released = self.watch.errors.released
         findings += self.watch.advance(clock, self.spec)
         if self.watch.errors.released != released:
@@ -181,6 +186,10 @@ class Version:
             self.watch.restore_monitor(data)
         for _, data in fields.get("detections", ()):
             self.watch.restore_detections(data)
+        for _, data in fields.get("quality", ()):
+            self._quality.restore(data)
+        for _, data in fields.get("volume", ()):
+            self._volume.restore(data)
         self.watch.errors.restore({at: data for (at,), data in fields.get("held", ())})
         self.drift.restore(fields)
         for series in (self.windows, self.days):

@@ -48,10 +48,12 @@ def test_settled_windows_and_fed_errors_are_deleted() -> None:
     assert kinds == [
         '["model"',
         '["monitor"',
+        '["quality"',
         '["shown"',
         '["shown_day"',
         '["spec"',
         '["version"',
+        '["volume"',
         '["window"',
         "schema",
     ]
