@@ -59,13 +59,15 @@ def parse_columns(_context: click.Context, _option: click.Parameter, text: str |
     metavar="ROLE=COLUMN,...",
     help="Which column of a table is what, where its name does not say it.",
 )
-@click.option("--json", "output", type=click.File("wb"), help="Write windows, detections and incidents here.")
+@click.option(
+    "--json", "output", type=click.File("wb"), help="Write windows, drift, detections and incidents here."
+)
 @click.option(
     "--last",
     type=click.IntRange(min=0),
     default=50,
     show_default=True,
-    help="Windows to print; 0 prints all.",
+    help="Windows and drift spans to print; 0 prints all.",
 )
 def replay(
     files: tuple[Path, ...],
@@ -77,8 +79,8 @@ def replay(
     """Judge a file of predictions and labels, without Kafka or Redis.
 
     FILE is a table (Parquet, CSV or NDJSON) of predictions with their labels and the times of both, or the events
-    themselves (NDJSON), predictions and labels in one file or in several. The windows, detections and incidents
-    are those that a running monitor finds.
+    themselves (NDJSON), predictions and labels in one file or in several. The windows, drift, detections and
+    incidents are those that a running monitor finds.
     """
     known = [read_spec(path) for path in specs]
     with _progress() as progress, contextlib.ExitStack() as stack:
@@ -98,6 +100,7 @@ def document(found: Replay) -> dict[str, object]:
     """What ``--json`` writes."""
     return {
         "windows": found.windows,
+        "drift": found.drift,
         "detections": found.detections,
         "incidents": found.incidents,
         "dead_letters": found.dead_letters,

@@ -10,7 +10,7 @@ import msgspec
 from monitor_stream.events.codec import decode_json
 from monitor_stream.events.deadletter import DeadLetter
 from monitor_stream.events.fold import Batch, Limits, Message, Outputs, Seat, Topic
-from monitor_stream.events.results import Detection, Incident, ModelResults, Window
+from monitor_stream.events.results import Detection, DriftSpan, Incident, ModelResults, Window
 from monitor_stream.events.spec import Specs
 from monitor_stream.judge import Judge
 from monitor_stream.observe import Observe
@@ -31,6 +31,8 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     windows
         Every window in its last revision, by model, version and start.
+    drift
+        Every drift span as it was judged last, by model, version and start.
     detections
         In event time, with the count of errors seen by then.
     incidents
@@ -44,6 +46,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     windows: list[Window]
+    drift: list[DriftSpan]
     detections: list[Detection]
     incidents: list[Incident]
     models: dict[str, ModelResults]
@@ -142,6 +145,14 @@ class _WindowKey(msgspec.Struct, frozen=True):
     end: datetime
 
 
+class _SpanKey(msgspec.Struct, frozen=True):
+    """The part of a drift span that names it."""
+
+    model: str
+    version: str
+    start: datetime
+
+
 class _VersionDetections(msgspec.Struct):
     detections: list[Detection]
 
@@ -157,12 +168,14 @@ class _Found:
 
     def __init__(self) -> None:
         self._windows: dict[_WindowKey, bytes] = {}
+        self._drift: dict[_SpanKey, bytes] = {}
         self._incidents: dict[str, Incident] = {}
         self._documents: dict[str, bytes] = {}
         self._detections: dict[Detection, None] = {}
         self._dead_letters: dict[str, int] = {}
         self._examples: list[DeadLetter] = []
-        self._key = msgspec.json.Decoder(_WindowKey)
+        self._window_key = msgspec.json.Decoder(_WindowKey)
+        self._span_key = msgspec.json.Decoder(_SpanKey)
 
     def take(self, outputs: Outputs) -> None:
         for message in outputs.messages:
@@ -172,7 +185,9 @@ class _Found:
     def _take_message(self, message: Message) -> None:
         match message.topic:
             case "windows":
-                self._windows[self._key.decode(message.value)] = message.value
+                self._windows[self._window_key.decode(message.value)] = message.value
+            case "drift":
+                self._drift[self._span_key.decode(message.value)] = message.value
             case "incidents":
                 incident = decode_json(Incident, message.value)
                 self._incidents[incident.id] = incident
@@ -197,10 +212,12 @@ class _Found:
     def replay(self, predictions: int, labels: int) -> Replay:
         models = [decode_json(ModelResults, document) for document in self._documents.values()]
         windows = [decode_json(Window, value) for value in self._windows.values()]
+        drift = [decode_json(DriftSpan, value) for value in self._drift.values()]
         return Replay(
             windows=sorted(
                 windows, key=lambda window: (window.model, window.version, window.start, window.end)
             ),
+            drift=sorted(drift, key=lambda span: (span.model, span.version, span.start)),
             detections=sorted(
                 self._detections, key=lambda found: (found.event_time, found.model, found.version)
             ),

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from monitor_stream.events.results import Detection, Metrics, Window
+from monitor_stream.events.results import ColumnDrift, Detection, DriftSpan, Metrics, Window
 from monitor_stream.replay.run import Replay
 
 #: In a pipe there is no width: wide enough for whole cells, so that grep finds them.
@@ -30,9 +30,12 @@ _SHOWN: Final = (
     "base_rate",
 )
 
+#: Columns that are named of a drift span.
+_MOVED: Final = 4
+
 
 def print_replay(found: Replay, *, last: int, console: Console | None = None) -> None:
-    """Print the last windows (0: all), what the detectors saw, the incidents, and what could not be read."""
+    """Print the last windows and drift spans (0: all), what the detectors saw, the incidents, and what could not be read."""
     console = console or Console()
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
@@ -41,6 +44,8 @@ def print_replay(found: Replay, *, last: int, console: Console | None = None) ->
         console.print(windows_table(shown))
     if len(shown) < len(found.windows):
         console.print(f"… and {len(found.windows) - len(shown):,} windows before them: --last 0 prints all")
+    if found.drift:
+        console.print(drift_table(found.drift[-last:]))
     if found.detections:
         console.print(_detections_table(found.detections))
     for incident in found.incidents:
@@ -86,6 +91,37 @@ def _cells(metrics: Metrics, names: Sequence[str]) -> Iterator[str]:
     for name in names:
         value = metrics.values.get(name)
         yield "–" if value is None else f"{value:.4g}"
+
+
+def drift_table(spans: Sequence[DriftSpan]) -> Table:
+    """Drift spans, one a row, with how many features drifted and which columns did so most."""
+    table = Table(box=None, pad_edge=False, header_style="bold", title="Drift")
+    for name in ("model", "start (UTC)", "end"):
+        table.add_column(name, no_wrap=True)
+    for name in ("n", "drifted features"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("moved most (times its threshold)")
+    for span in spans:
+        share = "–" if span.drifted_share is None else f"{span.drifted_share:.0%}"
+        table.add_row(
+            escape(f"{span.model} {span.version}"),
+            _minute(span.start),
+            _minute(span.end),
+            f"{span.n:,}",
+            share,
+            escape(span.not_computable or ", ".join(_moved([*span.columns, *span.multivariate]))),
+        )
+    return table
+
+
+def _moved(columns: Sequence[ColumnDrift]) -> Iterator[str]:
+    ratios = [
+        (column.value / column.threshold, column.column)
+        for column in columns
+        if column.drifted and column.value is not None and column.threshold
+    ]
+    for ratio, name in sorted(ratios, key=lambda moved: (-moved[0], moved[1]))[:_MOVED]:
+        yield f"{name} {ratio:.1f}"
 
 
 def _detections_table(detections: Sequence[Detection]) -> Table:
