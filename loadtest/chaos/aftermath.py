@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 
+from loadtest.chaos.expect import expect
+from loadtest.chaos.log import logs
 from loadtest.chaos.run_state import Run
-from loadtest.chaos.verify import Verdict, sequential, verify
+from loadtest.chaos.stream import MAX_RECORD_BYTES
+from loadtest.chaos.verify import Verdict, verify
 from loadtest.chaos.world import PARTITIONS, World
-from loadtest.chaos.writer import Writer
 
 
 def back_up(world: World) -> None:
@@ -36,10 +39,19 @@ def forks(world: World) -> dict[str, int]:
     return {document["model"]: document["forks"] for document in documents}
 
 
-def restored_and_emptied(run: Run, writer: Writer, seed: int) -> Verdict:
-    """Restore the backup, empty the store, rebuild; what the rebuilt store holds is compared once more."""
+def restored_and_emptied(run: Run, say: Callable[[str], object]) -> Verdict:
+    """Restore the backup, empty the store, rebuild; what the rebuilt store holds is compared once more.
+
+    By now the bug that some records met is mended: they count as any others do.
+    """
     world = run.world
+    world.fixed = True
+    for slot in world.workers():
+        run.stop(slot)
+        slot.start()
+    world.await_end()
     for name, lose in (("store restored from a backup", restore), ("store emptied", _empty)):
+        say(name)
         before = forks(world)
         lose(world)
         run.faults[name] += 1
@@ -47,18 +59,18 @@ def restored_and_emptied(run: Run, writer: Writer, seed: int) -> Verdict:
         world.await_end()
         if not any(count > (0 if lose is _empty else before[model]) for model, count in forks(world).items()):
             run.complaints.append(f"{name}: no fork was counted")
+    say("rebuild")
     _refuse_while_alive(run)
     for slot in world.workers():
         run.stop(slot)
     done = world.command("rebuild", "--yes")
     if done.returncode:
         run.complaints.append(f"rebuild failed: {done.stderr}")
-    since = {role: world.ends(role) for role in ("windows", "deadletters")}
+    since = {role: world.ends_of(role) for role in ("windows", "deadletters")}
     world.scale(run.workers)
     world.await_progress()
     world.await_end()
-    gone = {place: range(lost.stop) for place, lost in run.lost.items()}
-    return verify(world, sequential(world, writer, seed, gone, run.before), since=since)
+    return verify(world, expect(logs(world.kafka.bootstrap), max_record_bytes=MAX_RECORD_BYTES), since=since)
 
 
 def partitions_increased(run: Run) -> None:

@@ -10,7 +10,7 @@ import json
 import math
 import struct
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -126,11 +126,16 @@ class Expected:
         return self.versions[model, version]
 
 
-def expect(logs: Mapping[tuple[str, int], Iterable[Line]], *, max_record_bytes: int) -> Expected:
-    """Read the logs by (topic role, partition)."""
+def expect(
+    logs: Mapping[tuple[str, int], Iterable[Line]],
+    *,
+    max_record_bytes: int,
+    poison: Sequence[bytes] = (),
+) -> Expected:
+    """Read the logs by (topic role, partition). Records with one of the marks `poison` must have been set aside."""
     expected = Expected()
     for partition in sorted({partition for _, partition in logs}):
-        _Partition(expected, partition, max_record_bytes).read(
+        _Partition(expected, partition, max_record_bytes, poison).read(
             logs.get(("predictions", partition), ()), logs.get(("labels", partition), ())
         )
         for version in expected.versions.values():
@@ -158,10 +163,13 @@ class _Waiting(NamedTuple):
 
 
 class _Partition:
-    def __init__(self, expected: Expected, number: int, max_record_bytes: int) -> None:
+    def __init__(
+        self, expected: Expected, number: int, max_record_bytes: int, poison: Sequence[bytes]
+    ) -> None:
         self.expected = expected
         self.number = number
         self.max_record_bytes = max_record_bytes
+        self.poison = poison
         self.newest: defaultdict[tuple[str, str], float] = defaultdict(float)
         self.labels: defaultdict[tuple[str, str], list[_First]] = defaultdict(list)
         self.used: defaultdict[tuple[str, str, str], list[float]] = defaultdict(list)
@@ -195,6 +203,8 @@ class _Partition:
         for number, line in enumerate(lines):
             self.source.records[topic] += 1
             try:
+                if any(mark in (line.value or b"") for mark in self.poison):
+                    raise _DeadError("poison")
                 event = _read(topic, line, self.max_record_bytes)
             except _DeadError as dead:
                 reason = str(dead)

@@ -10,19 +10,31 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from loadtest.chaos.ledger import now
+from loadtest.chaos.log import INPUTS, read_lines
 from loadtest.chaos.run_state import Run
-from loadtest.chaos.world import PARTITIONS, Slot, StuckError
+from loadtest.chaos.stream import KILLS, RAISES
+from loadtest.chaos.world import PARTITIONS, Slot
 
 Fault = Callable[[Run], None]
 
-#: How long an order to die may wait for its moment, servers that are away included; and for one rebalance.
-_ORDER_SECONDS: Final = 150.0
-_SHAKE_SECONDS: Final = 15.0
+#: Moments that come with a rebalance, and how long one may be waited for before the next is brought about.
+_OF_A_REBALANCE: Final = frozenset({"claimed", "taken", "releasing"})
+_SHAKE_SECONDS: Final = 8.0
+#: SIGSTOP takes effect, and what was on its way arrives.
+_STOP_SECONDS: Final = 0.3
 
 
 def _victim(run: Run) -> Slot:
-    running = [slot for slot in run.world.workers() if slot.running and not slot.frozen]
-    return run.draw.choice(running or run.world.workers())
+    """A worker that runs and has taken part; waits for one."""
+    found: list[Slot] = []
+
+    def look() -> bool:
+        found[:] = [slot for slot in run.world.workers() if slot.took_part and not slot.frozen]
+        return bool(found)
+
+    run.world.await_that(look, "no worker runs")
+    return run.draw.choice(found)
 
 
 # Workers
@@ -31,26 +43,23 @@ def _victim(run: Run) -> Slot:
 def kill(run: Run) -> None:
     """SIGKILL at a moment that nobody chose."""
     time.sleep(run.draw.random())
-    victim = _victim(run)
-    with run.recovery():
-        victim.kill()
+    _victim(run).kill()
 
 
 def _killing_at(moment: str) -> Fault:
     def strike(run: Run) -> None:
         victim = _victim(run)
         victim.kill_at(moment)
-        began, shaken = time.monotonic(), 0.0
-        while victim.ordered:
-            now = time.monotonic()
-            if now - began > _ORDER_SECONDS:
-                raise StuckError(f"worker {victim.number} did not come to the moment {moment!r}")
-            if moment in {"claimed", "taken", "releasing"} and now - shaken > _SHAKE_SECONDS:
-                _shake(run, victim)  # these come with a rebalance
-                shaken = now
-            time.sleep(0.02)
-        with run.recovery():
-            pass
+        shaken = 0.0
+
+        def died() -> bool:
+            nonlocal shaken
+            if moment in _OF_A_REBALANCE and time.monotonic() - shaken > _SHAKE_SECONDS:
+                _shake(run, victim)
+                shaken = time.monotonic()
+            return not victim.ordered
+
+        run.world.await_that(died, f"worker {victim.number} did not come to the moment {moment!r}")
 
     strike.__doc__ = f"SIGKILL at the moment {moment!r}, see monitor_stream/stream/moments.py."
     return strike
@@ -67,18 +76,22 @@ def _shake(run: Run, victim: Slot) -> None:
 
 
 def zombie(run: Run) -> None:
-    """SIGSTOP for longer than the session lasts, then SIGCONT: it wakes, and is not the owner any more."""
+    """SIGSTOP until the heirs are at work, then SIGCONT: it wakes, and is not the owner any more."""
     victim = _victim(run)
-    victim.signal(signal.SIGSTOP)
-    time.sleep(run.world.session * run.draw.uniform(1.3, 1.8) + 3.0)  # the heirs are at work by then
+    _freeze(run, victim)
     victim.signal(signal.SIGCONT)
+
+
+def _freeze(run: Run, victim: Slot) -> None:
+    victim.signal(signal.SIGSTOP)
+    time.sleep(_STOP_SECONDS)
+    run.world.await_progress()  # each partition has a commit, so that others have claimed those of the victim
 
 
 def zombie_alone(run: Run) -> None:
     """The zombie wakes when its heirs have just been killed: nobody is there to write over what it writes."""
     victim = _victim(run)
-    victim.signal(signal.SIGSTOP)
-    time.sleep(run.world.session * run.draw.uniform(1.3, 1.8) + 3.0)
+    _freeze(run, victim)
     for slot in run.world.workers():
         if slot is not victim:
             slot.kill()
@@ -180,12 +193,10 @@ def store_unpaused_late(run: Run) -> None:
 def answers_lost(run: Run) -> None:
     """The connection breaks after a write was applied and before its answer: nobody knows whether it was."""
     before = run.world.store_relay.swallowed
-    run.world.store_relay.swallow(run.draw.randrange(30, 80))
-    deadline = time.monotonic() + 10.0
-    while run.world.store_relay.to_swallow and time.monotonic() < deadline:
-        time.sleep(0.05)
+    run.world.store_relay.swallow(run.draw.randrange(20, 60))
+    run.world.await_that(lambda: run.world.store_relay.to_swallow <= 0, "nobody asked the store")
+    run.world.await_that(lambda: run.world.store_relay.swallowed > before, "no answer was lost")
     run.world.store_relay.swallow(0)
-    assert run.world.store_relay.swallowed > before, "no answer was lost"
 
 
 def store_unreachable(run: Run) -> None:
@@ -250,18 +261,45 @@ def retention(run: Run) -> None:
         slot.wanted = False
         slot.kill()
     whole = [(role, part) for role in ("predictions", "labels") for part in range(PARTITIONS)]
-    place = run.draw.choice([place for place in whole if place not in run.lost])
-    stored = world.states(f"offset:{place[0]}")["observe", place[1]][0]
-    deadline = time.monotonic() + 30.0
-    while (end := world.ends(place[0])[place[1]]) < stored + 20:
-        if time.monotonic() > deadline:
-            raise StuckError("nothing was written while all workers were away")
-        time.sleep(0.1)
-    first = min(end, stored + run.draw.randrange(10, 200))
-    world.remove(*place, first)
-    run.lose(place, range(max(stored, 0), first))
+    role, partition = place = run.draw.choice([place for place in whole if place not in run.removed])
+    stored = world.states(f"offset:{role}")["observe", partition][0]
+    unread = run.draw.randrange(20, 200)
+    world.await_that(
+        lambda: world.ends_of(role)[partition] >= stored + unread, "nothing is written while no worker runs"
+    )
+    first = stored + unread
+    run.removed_lines[place] = [
+        line
+        for part, line in read_lines(world.kafka.bootstrap, role)
+        if part == partition and line.offset < first
+    ]
+    run.removed[place] = (now(), first)
+    world.remove(role, partition, first)
     for slot in wanted:
         slot.start()
+
+
+# The code
+
+
+def _poison(mark: bytes) -> Fault:
+    def strike(run: Run) -> None:
+        role, partition = run.draw.choice(INPUTS), run.draw.randrange(PARTITIONS)
+        before = run.world.set_aside(role, partition)
+        run.writer.poison(mark, role, partition)
+        run.world.await_that(
+            lambda: run.world.set_aside(role, partition) > before, "poison was not set aside"
+        )
+
+    strike.__doc__ = f"A record with {mark.decode()!r} in it: the code fails on it as often as it is read."
+    return strike
+
+
+def poison_that_kills(run: Run) -> None:
+    """A record that ends the process of whoever reads it, again and again."""
+    with run.trouble():
+        _poison(KILLS)(run)
+        run.world.await_progress()
 
 
 #: What happens to workers, and what happens to the servers that they need: two lanes that may strike together.
@@ -282,6 +320,8 @@ WORKER_FAULTS: Final[Mapping[str, Fault]] = {
     "SIGTERM": terminate,
     "rolling restart": rolling_restart,
     "retention passed the offset": retention,
+    "poison record, the fold raises": _poison(RAISES),
+    "poison record, the process dies": poison_that_kills,
 }
 SERVER_FAULTS: Final[Mapping[str, Fault]] = {
     "store down": store_down,
@@ -298,3 +338,9 @@ SERVER_FAULTS: Final[Mapping[str, Fault]] = {
     "network to the broker cut for all": network_cut_for_all,
 }
 FAULTS: Final[Mapping[str, Fault]] = {**WORKER_FAULTS, **SERVER_FAULTS}
+#: How often a fault may strike in one run: each partition can lose its past once; a killer costs five lives.
+MOST: Final[Mapping[str, int]] = {
+    "retention passed the offset": 8,
+    "poison record, the fold raises": 12,
+    "poison record, the process dies": 4,
+}

@@ -5,32 +5,38 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
-import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 
 from loadtest.chaos.expect import Line
+from loadtest.chaos.history import Place
+from loadtest.chaos.ledger import now
 from loadtest.chaos.world import Slot, World
+from loadtest.chaos.writer import Writer
 
 
 class Run:
     """What faults share. `outage` is how long a server stays away, in seconds; `workers` how many there should be."""
 
-    def __init__(self, world: World, seed: int, *, outage: float, workers: int) -> None:
+    def __init__(self, world: World, writer: Writer, seed: int, *, outage: float, workers: int) -> None:
         self.world = world
+        self.writer = writer
         self.outage = outage
         self.workers = workers
         self.faults: Counter[str] = Counter()
-        self.reread: defaultdict[str, list[int]] = defaultdict(list)
-        self.recoveries: list[float] = []
+        #: Faults that struck on their own: name, when it began, when all was well again.
+        self.alone: list[tuple[str, float, float]] = []
+        #: When a server was away, or a record killed workers: nobody can be expected to end or to commit in time.
+        self.troubles: list[tuple[float, float]] = []
         self.stops: list[float] = []
         self.complaints: list[str] = []
-        self.counted: Counter[str] = Counter()
-        self.lost: dict[tuple[str, int], range] = {}
-        self.before: dict[tuple[str, int], list[Line]] = {}
+        #: Place → when retention removed records from it, and the first offset that was left.
+        self.removed: dict[Place, tuple[float, int]] = {}
+        #: What it removed, read or not.
+        self.removed_lines: dict[Place, list[Line]] = {}
         self._seed = seed
         self._local = threading.local()
-        self._servers_in_trouble = 0
+        self._in_trouble: set[object] = set()
 
     @property
     def draw(self) -> random.Random:
@@ -40,37 +46,23 @@ class Run:
         return self._local.draw  # type: ignore[no-any-return]
 
     @contextlib.contextmanager
-    def recovery(self) -> Iterator[None]:
-        """Measure from a kill until each partition has a commit by whoever claimed it after.
-
-        What servers in trouble add to it is not the worker's, and not measured.
-        """
-        began, calm = time.monotonic(), not self._servers_in_trouble
-        yield
-        self.world.await_progress(new_epoch=True)
-        if calm and not self._servers_in_trouble:
-            self.recoveries.append(time.monotonic() - began)
-
-    @contextlib.contextmanager
-    def servers_in_trouble(self) -> Iterator[None]:
+    def trouble(self) -> Iterator[None]:
         """While this lasts, nobody can be expected to end in time."""
-        self._servers_in_trouble += 1
+        began, token = now(), object()
+        self._in_trouble.add(token)
         yield
-        self._servers_in_trouble -= 1
+        self._in_trouble.discard(token)
+        self.troubles.append((began, now()))
 
     def stop(self, slot: Slot) -> None:
-        """SIGTERM; a worker that took part and does not exit with 0 in ten seconds is a finding."""
+        """SIGTERM; a worker that took part and does not exit with 0 is a finding."""
         if not slot.running or slot.frozen:
             slot.wanted = False
             return
-        calm = not self._servers_in_trouble and slot.took_part
+        calm = not self._in_trouble and slot.took_part
         code, seconds = slot.stop()
-        if not calm or self._servers_in_trouble or code is None:
+        if not calm or self._in_trouble or code is None:
             return
         self.stops.append(seconds)
-        if code != 0 or seconds > 10.0:
+        if code != 0:
             self.complaints.append(f"worker {slot.number} ended with {code} after {seconds:.1f} s on SIGTERM")
-
-    def lose(self, place: tuple[str, int], offsets: range) -> None:
-        """Note records that were removed before they were read."""
-        self.lost[place] = offsets

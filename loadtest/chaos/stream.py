@@ -23,6 +23,10 @@ STEP: Final = 0.02
 BEYOND: Final = 30 * 86400.0
 MAX_RECORD_BYTES: Final = 4096
 
+#: What is in a record that crashes the code: by an error, by the end of the process.
+RAISES: Final = b"poison-raises"
+KILLS: Final = b"poison-kills"
+
 _ID_REUSE: Final = 900.0  # horizon, duplicate window and disorder of the models whose ids come again
 _REGIONS: Final = ("north", "south", "east", "west")
 _MODELS: Final = ("price",) * 6 + ("fraud",) * 5 + ("topic",) * 4 + ("demand",) * 3 + ("mood",) * 2
@@ -63,6 +67,19 @@ def closing(now: float, partitions: int) -> Iterator[Record]:
             }
             yield Record("predictions", partition, time, _json(prediction))
             yield Record("labels", partition, time, _json(label))
+
+
+def poisonous(mark: bytes, number: int, role: str, partition: int, now: float) -> Record:
+    """A record that crashes the code for as long as it has the bug; to one without the bug it is like any other."""
+    event = {
+        "model": "mood",
+        "prediction_id": f"{mark.decode()}-{number}",
+        "timestamp": now,
+        **({"label": "good"} if role == "labels" else {"version": "b", "prediction": "good"}),
+    }
+    if role == "predictions":
+        event["segments"] = {"channel": "web"}
+    return Record(role, partition, now, _json(event))
 
 
 class _Producer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -28,10 +29,13 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from loadtest.chaos import ledger
+from loadtest.chaos.history import History
+from loadtest.chaos.ledger import Ended, Line
 from loadtest.chaos.relay import Relay, Relays
 from loadtest.chaos.specs import SPECS
 from loadtest.chaos.stream import MAX_RECORD_BYTES
-from loadtest.chaos.worker import COUNTS
+from loadtest.chaos.worker import COUNTS, KILLED
 from monitor_stream.embedded import QUICK_RESTART, QUICK_START, Kafka, Valkey
 from monitor_stream.embedded.ports import free_ports
 from monitor_stream.embedded.processes import ChildProcess
@@ -44,13 +48,15 @@ PARTITIONS: Final = 12
 SLOTS: Final = 4
 SESSION_SECONDS: Final = 6.0
 #: How long a server may be away before asking it how it is counts as a failure.
-AWAY_SECONDS: Final = 120.0
+AWAY_SECONDS: Final = 240.0
 #: Nothing may count as idle because of a fault: no outage lasts so long.
 IDLE_SECONDS: Final = 100_000.0
 #: A supervisor waits so long before it starts again what has ended.
 RESTART_SECONDS: Final = 0.5
-#: No fault may stop the workers for longer, once it is over.
-PATIENCE_SECONDS: Final = 150.0
+#: How long an end in order may take on a busy machine. What is promised is ten seconds, and what it took is told.
+STOP_SECONDS: Final = 120.0
+#: How long nothing at all may move before the run is given up. Long, since machines may be busy with other things.
+PATIENCE_SECONDS: Final = 240.0
 
 FOLDS: Final = ("observe", "judge")
 
@@ -124,7 +130,7 @@ class Slot:
 
     @property
     def took_part(self) -> bool:
-        """Whether the process that runs has come so far as to take partitions."""
+        """Whether the process that runs has come so far as to claim partitions."""
         process = self.process
         return process is not None and (self.directory / f"counts.{process.pid}").exists()
 
@@ -135,6 +141,7 @@ class Slot:
                 code = self.process.exit_code
                 kind = self._expected or ("killed" if code == -signal.SIGKILL else f"exit code {code}")
                 self.world.exits[kind] += 1
+                self._note_end("error")  # unless told before how
                 self._expected, self.process, self._ended = None, None, time.monotonic()
                 self.frozen = False
             if self.wanted and self.process is None and time.monotonic() - self._ended > RESTART_SECONDS:
@@ -146,8 +153,16 @@ class Slot:
             [sys.executable, "-m", "loadtest.chaos.worker"],
             directory=Path.cwd(),
             log_path=self.log_path,
-            environment={**environment, "CHAOS_DIRECTORY": str(self.directory)},
+            environment={
+                **environment,
+                "CHAOS_DIRECTORY": str(self.directory),
+                "CHAOS_FIXED": "yes" if self.world.fixed else "",
+            },
         )
+
+    def _note_end(self, how: str) -> None:
+        if self.process is not None:
+            self.world.ends.append(Line(self.process.pid, Ended(ledger.now(), how)))
 
     def start(self) -> None:
         self.wanted = True
@@ -157,6 +172,7 @@ class Slot:
         """SIGKILL, now."""
         with self._lock:
             if self.process is not None:
+                self._note_end(KILLED)
                 self.process.kill()
 
     def kill_at(self, moment: str) -> None:
@@ -173,6 +189,8 @@ class Slot:
     def signal(self, number: int) -> None:
         with self._lock:
             if self.process is not None and self.process.is_running:
+                if number == signal.SIGSTOP:
+                    self._note_end("SIGSTOP")
                 os.kill(self.process.pid, number)
                 self.frozen = number == signal.SIGSTOP
 
@@ -185,7 +203,8 @@ class Slot:
             if process is None:
                 return None, 0.0
             self._expected = "stopped"
-            process.stop(60.0)
+            self._note_end("SIGTERM")
+            process.stop(STOP_SECONDS)
             return process.exit_code, time.monotonic() - began
 
 
@@ -199,6 +218,10 @@ class World:
         self.session = session
         self.breaking = breaking
         self.exits: Counter[str] = Counter()
+        #: What the supervisor did to processes, or saw of them.
+        self.ends: list[Line] = []
+        #: Whether workers that start now are free of the bug that some records meet.
+        self.fixed = False
         self._stack = contextlib.ExitStack()
         self._ending = threading.Event()
 
@@ -264,7 +287,7 @@ class World:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=AWAY_SECONDS,
             check=False,
         )
 
@@ -319,14 +342,19 @@ class World:
         time.sleep(3.0)
 
     def counted(self) -> Counter[str]:
-        """What all processes together have read so far, the dead ones too."""
+        """What all processes together have counted so far, the dead ones too."""
         total: Counter[str] = Counter()
         for path in self.directory.glob("worker-*/counts.*"):
             data = path.read_bytes()
             if len(data) == COUNTS.size:
-                read, skipped, lost, refused = COUNTS.unpack(data)
-                total.update(read=read, skipped=skipped, lost=lost, refused=refused)
+                skipped, lost, refused = COUNTS.unpack(data)
+                total.update(skipped=skipped, lost=lost, refused=refused)
         return total
+
+    def history(self) -> History:
+        """What all processes did, and what was done to them."""
+        lines = ledger.read(self.directory) + self.ends
+        return History(sorted(lines, key=lambda line: line.entry.time))
 
     # The store, and Kafka, as they are
 
@@ -357,7 +385,12 @@ class World:
         for fold, partition in self.partitions():
             yield from self._fields(fold, partition, "results").items()
 
-    def ends(self, role: str) -> dict[int, int]:
+    def set_aside(self, role: str, partition: int) -> int:
+        """How many records of a partition were found to be poison."""
+        source = json.loads(self._fields("observe", partition, "results").get("source", b"{}"))
+        return int(source.get("dead_letters", {}).get(role, {}).get("poison", 0))
+
+    def ends_of(self, role: str) -> dict[int, int]:
         """The end of each partition of a topic."""
         return _asked(lambda: self._ends(f"monitor.{role}"))
 
@@ -385,38 +418,41 @@ class World:
 
     # Waiting
 
-    def await_progress(self, *, new_epoch: bool = False, patience: float = PATIENCE_SECONDS) -> float:
-        """Until each partition of OBSERVE has a commit made from now on; how many seconds that took.
+    def await_progress(self, *, new_epoch: bool = False) -> None:
+        """Until each partition of OBSERVE has a commit made from now on.
 
         With `new_epoch` the commit must be one of a worker that claimed the partition from now on.
         """
-        began, before = time.monotonic(), self.states("@epoch", "@commit")
+        before = self.states("@epoch", "@commit")
         waiting = {key for key in self.partitions() if key[0] == "observe"}
         claimed: dict[tuple[str, int], int] = {}
+        patience = _Patience(lambda: f"no commit of {sorted(waiting)}")
         while waiting:
-            if time.monotonic() - began > patience:
-                raise StuckError(f"no commit of {sorted(waiting)} for {patience:.0f} s")
-            time.sleep(0.05)
+            patience.wait(len(waiting))
             for key, (epoch, commit) in self.states("@epoch", "@commit").items():
                 if new_epoch and epoch == before[key][0]:
                     continue
                 claimed.setdefault(key, commit if new_epoch else before[key][1])
                 if commit > claimed[key]:
                     waiting.discard(key)
-        return time.monotonic() - began
 
-    def await_end(self, patience: float = PATIENCE_SECONDS) -> None:
-        """Until all is read, judged and published."""
-        began = time.monotonic()
+    def await_end(self) -> None:
+        """Until all is read, judged and published, and stays so for longer than the time between two commits."""
         quiet = 0
-        while quiet < 3:  # twice the time between two commits
-            if time.monotonic() - began > patience:
-                raise StuckError(f"not at the end after {patience:.0f} s: {self._behind()}")
-            time.sleep(1.0)
-            quiet = 0 if self._behind() else quiet + 1
+        patience = _Patience(lambda: f"not at the end: {self._behind()}")
+        while quiet < 3:
+            behind = self._behind()
+            quiet = 0 if behind else quiet + 1
+            patience.wait((behind, quiet), seconds=0.4)
+
+    def await_that(self, condition: Callable[[], bool], what: str) -> None:
+        """Until something is so."""
+        patience = _Patience(lambda: what)
+        while not condition():
+            patience.wait(None)
 
     def _behind(self) -> str:
-        ends = {role: self.ends(role) for role in ("predictions", "labels", "deltas")}
+        ends = {role: self.ends_of(role) for role in ("predictions", "labels", "deltas")}
         for (fold, partition), offsets in self.states(
             "offset:predictions", "offset:labels", "offset:deltas"
         ).items():
@@ -429,6 +465,23 @@ class World:
             if any(name.startswith("outbox:") for name in self._fields(fold, partition, "state")):
                 return f"{fold}/{partition} has something to publish"
         return ""
+
+
+class _Patience:
+    """Waits, for as long as something moves, and `PATIENCE_SECONDS` longer."""
+
+    def __init__(self, what: Callable[[], str]) -> None:
+        self._what = what
+        self._seen: object = None
+        self._since = time.monotonic()
+
+    def wait(self, seen: object, *, seconds: float = 0.05) -> None:
+        now = time.monotonic()
+        if seen != self._seen:
+            self._seen, self._since = seen, now
+        if now - self._since > PATIENCE_SECONDS:
+            raise StuckError(f"{self._what()} for {PATIENCE_SECONDS:.0f} s")
+        time.sleep(seconds)
 
 
 def _asked(ask: Callable[[], T]) -> T:

@@ -70,6 +70,8 @@ def judged(deltas: list[bytes], specs: Specs, limits: Limits) -> fields.Fields:
     outputs = fold.drain()
     newest = {}
     for message in outputs.messages:
+        if message.topic != "windows":
+            continue
         window = json.loads(message.value)
         newest[window["model"], window["version"], window["start"]] = window
     found = fields.from_windows(newest.values())
