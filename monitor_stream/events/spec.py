@@ -97,12 +97,16 @@ class ErrorScale(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `between` is the standard deviation of its mean from span to span (see `DriftRules`) beyond what sampling explains:
     0 for independent errors, more where errors come in weathers and seasons. `spans` says how many it was measured on.
+    `within` is the same of eighths of a span, which have hours in them as well, and `persistence` how the mean of a span
+    correlates with that of the next.
     """
 
     mean: float
     std: float
     between: float = 0.0
     spans: int = 0
+    within: float = 0.0
+    persistence: float = 0.0
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,12 +116,15 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     and a reference of m values, ``U / (1/n + 1/m)`` follows a gamma distribution of shape `shapes[i]` and scale
     `scales[i]` at ``n = sizes[i]``, linear in log n between, constant outside. `design_effect` (1 or more) stretches
     it where rows of one span resemble each other; it was measured on `spans` spans of the reference (0: assumed).
+    The gamma law is right in its upper tail, not in the middle: `means`, where they were measured, are those of
+    ``U / (1/n + 1/m)`` for ``psi`` and ``kl``, and of its root for the others.
     """
 
     method: Distance
     sizes: list[int]
     shapes: list[float]
     scales: list[float]
+    means: list[float] = []
     design_effect: float = 1.0
     spans: int = 0
 
