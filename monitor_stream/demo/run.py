@@ -36,9 +36,8 @@ from monitor_stream.profile.command import pretty
 from monitor_stream.settings import Settings
 from monitor_stream.topics.registry import publish_spec
 
-#: The stream ends for good, and at once: silence means that sooner than in production. But a machine that is busy with
-#: other things, and whose worker is killed on top, may take half a minute to be heard again.
-_IDLE_SECONDS: Final = 40.0
+#: The stream ends for good, and at once: silence means that sooner than in production.
+_IDLE_SECONDS: Final = 15.0
 _REVISION_SECONDS: Final = 5.0
 #: The least that Kafka allows. A killed worker's partitions are free again after it.
 _SESSION_SECONDS: Final = 6.0
