@@ -62,7 +62,8 @@ def main() -> None:
             settings, msgspec.structs.replace(load.spec(), duplicate_window_seconds=REMEMBERED_SECONDS)
         )
         with _producer(settings), _worker(settings, Path(folder) / "worker.log") as pid:
-            samples = list(_watch(arguments, settings, pid, console))
+            pauses: list[tuple[float, float]] = []
+            samples = list(_watch(arguments, settings, pid, console, pauses))
     later = samples[len(samples) // 3 :]
     summary = {
         "resident_mb_at_a_third": later[0]["resident_mb"],
@@ -72,7 +73,8 @@ def main() -> None:
     }
     console.print(summary)
     if arguments.json:
-        arguments.json.write_text(json.dumps({"summary": summary, "samples": samples}, indent=1) + "\n")
+        found = {"summary": summary, "pauses": pauses, "samples": samples}
+        arguments.json.write_text(json.dumps(found, separators=(",", ":")) + "\n")
 
 
 @contextmanager
@@ -112,8 +114,13 @@ def _worker(settings: Settings, log: Path) -> Iterator[int]:
 
 
 def _watch(
-    arguments: argparse.Namespace, settings: Settings, pid: int, console: Console
+    arguments: argparse.Namespace,
+    settings: Settings,
+    pid: int,
+    console: Console,
+    pauses: list[tuple[float, float]],
 ) -> Iterator[dict[str, float]]:
+    """A sample every few seconds; notes in `pauses` from when to when the store stood still."""
     store = redis.Redis.from_url(settings.redis)
     ends = Consumer({"bootstrap.servers": settings.bootstrap, "group.id": settings.application})
     began = next_pause = time.monotonic()
@@ -123,6 +130,7 @@ def _watch(
             paused = time.monotonic() >= next_pause
             if paused:
                 store.client_pause(int(1000 * arguments.pause))
+                pauses.append((round(elapsed), round(elapsed + arguments.pause)))
                 next_pause += arguments.every
             time.sleep(SAMPLE_SECONDS)
             read, behind = _offsets(ends, settings)

@@ -6,7 +6,6 @@ Exit code 0 when all is exact, 1 when not; the seed that is printed repeats the 
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 import tempfile
@@ -37,6 +36,7 @@ def main() -> None:
     """Run by the command line's arguments."""
     arguments = _arguments()
     directory = Path(tempfile.mkdtemp(prefix="chaos-", dir=arguments.directory))
+    began = time.monotonic()
     report = run(
         directory,
         seed=arguments.seed,
@@ -46,10 +46,10 @@ def main() -> None:
         short=arguments.short,
         only=arguments.only,
         breaking=arguments.without,
-        say=print,
+        say=lambda what: print(f"{time.monotonic() - began:6.1f} s  {what}", flush=True),
     )
     if arguments.json:
-        arguments.json.write_text(json.dumps(msgspec.to_builtins(report), indent=1) + "\n")
+        arguments.json.write_bytes(msgspec.json.encode(report) + b"\n")
     show(report)
     if report.ok:
         shutil.rmtree(directory)
@@ -111,7 +111,7 @@ def run(
             world.await_progress()
             if not only:
                 back_up(world)
-            say(f"striking, after {time.monotonic() - began:.0f} s")
+            say("striking")
             until = time.monotonic() + seconds
             names = list(only or FAULTS)
             if short and not only:
@@ -124,7 +124,7 @@ def run(
                     _together(state, [], until, say)
             writer.close()
             world.await_end()
-            say(f"verifying, after {time.monotonic() - began:.0f} s")
+            say("verifying")
             findings.look(compaction)
             if not only and not findings.differences:
                 say("losing the store, and rebuilding")
@@ -188,7 +188,7 @@ def _strike(state: Run, name: str, say: Callable[[str], object]) -> None:
         WORKER_FAULTS[name](state)
         state.world.scale(state.workers)
     state.faults[name] += 1
-    say(f"{name}: {time.monotonic() - began:.1f} s")
+    say(f"{name}: took {time.monotonic() - began:.1f} s")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import filterfalse
 from typing import Any
 
@@ -48,6 +48,10 @@ class Spread(msgspec.Struct, frozen=True):
         )
 
 
+#: What each time cost, by what it was.
+Amounts = dict[str, list[float]]
+
+
 class Report(msgspec.Struct, kw_only=True):
     """The findings. `read_again` and `pauses` go by how the worker before lost the partition; see history.py.
 
@@ -63,11 +67,11 @@ class Report(msgspec.Struct, kw_only=True):
     taken_twice: int
     read: int
     reread: int
-    read_again: dict[str, Spread]
-    read_again_in_trouble: dict[str, Spread]
-    read_again_alone: dict[str, Spread]
-    pauses: dict[str, Spread]
-    pauses_in_trouble: dict[str, Spread]
+    read_again: Amounts
+    read_again_in_trouble: Amounts
+    read_again_alone: Amounts
+    pauses: Amounts
+    pauses_in_trouble: Amounts
     skipped: int
     refused_commits: int
     lost: int
@@ -78,7 +82,7 @@ class Report(msgspec.Struct, kw_only=True):
     wrong_totals: int
     differences: list[list[Any]]
     republished: dict[str, int]
-    stop_seconds: Spread | None
+    stop_seconds: list[float]
     complaints: list[str]
 
     @property
@@ -161,31 +165,26 @@ class Findings:
             wrong_totals=len(verdict.differences),
             differences=[[d.field, repr(d.expected), repr(d.found)] for d in verdict.differences[:200]],
             republished=dict(verdict.republished),
-            stop_seconds=_spread(run.stops),
+            stop_seconds=[round(seconds, 2) for seconds in run.stops],
             complaints=run.complaints,
         )
 
     def _is_calm(self, cost: Cost) -> bool:
         return not any(began < cost.ended and cost.began < ended for began, ended in self._run.troubles)
 
-    def _alone(self) -> dict[str, Spread]:
+    def _alone(self) -> Amounts:
         """For each fault that struck on its own, how many records were read again because of it, each time."""
         counts: defaultdict[str, list[float]] = defaultdict(list)
         for name, began, ended in self._run.alone:
             counts[name].append(sum(cost.amount for cost in self._again if began <= cost.ended < ended))
-        return {name: Spread.of(values) for name, values in counts.items()}
+        return dict(counts)
 
 
-def _by_how(costs: Iterable[Cost]) -> dict[str, Spread]:
+def _by_how(costs: Iterable[Cost]) -> Amounts:
     amounts: defaultdict[str, list[float]] = defaultdict(list)
     for cost in costs:
-        amounts[cost.how].append(cost.amount)
-    return {how: Spread.of(values) for how, values in sorted(amounts.items())}
-
-
-def _spread(values: Iterable[float]) -> Spread | None:
-    some = list(values)
-    return Spread.of(some) if some else None
+        amounts[cost.how].append(round(cost.amount, 2))
+    return dict(sorted(amounts.items()))
 
 
 def show(report: Report) -> None:
@@ -194,7 +193,7 @@ def show(report: Report) -> None:
     table = Table("fault", "times", "read again (median)", title=f"Chaos, seed {report.seed}")
     for name, times in report.faults.items():
         alone = report.read_again_alone.get(name)
-        table.add_row(name, str(times), f"{alone.p50:,.0f}" if alone else "")
+        table.add_row(name, str(times), f"{Spread.of(alone).p50:,.0f}" if alone else "")
     console.print(table)
     for title, costs in (
         ("read again by an heir, records", report.read_again),
@@ -210,7 +209,8 @@ def show(report: Report) -> None:
         f"{sum(report.faults.values())} faults; {report.compared:,} fields compared, "
         f"[bold]{report.wrong_totals} wrong[/]: {verdict}"
     )
-    console.print(f"SIGTERM: {report.stop_seconds}")
+    if report.stop_seconds:
+        console.print(f"SIGTERM to exit: {Spread.of(report.stop_seconds)}")
     console.print(f"exits {report.exits}, published again {report.republished}")
     for complaint in report.complaints:
         console.print(f"[red]{complaint}[/]")
@@ -218,9 +218,10 @@ def show(report: Report) -> None:
         console.print(f"  {field}: expected {expected}, found {found}", markup=False)
 
 
-def _costs(title: str, costs: Mapping[str, Spread]) -> Table:
+def _costs(title: str, costs: Amounts) -> Table:
     table = Table("because of", "n", "sum", "p50", "p95", "max", title=title)
-    for how, spread in costs.items():
+    for how, amounts in costs.items():
+        spread = Spread.of(amounts)
         table.add_row(
             how, *(f"{value:,g}" for value in (spread.n, spread.sum, spread.p50, spread.p95, spread.max))
         )
