@@ -7,6 +7,7 @@
     ├── StoreError         the state store cannot be reached, or it is not known whether it wrote
     ├── SchemaError        state written by another version
     ├── EngineError        the stream engine is not the one this package was made for
+    ├── PoisonError        too many records in a row crashed the code that read them
     ├── SpecError          a model spec or a reference cannot be read or made
     ├── InputError         a file handed to `replay` or `profile` cannot be read
     └── EmbeddedError      a server could not be run as a child process (`monitor_stream.embedded`)
@@ -43,6 +44,10 @@ class SchemaError(MonitorStreamError):
 
 class EngineError(MonitorStreamError):
     """The stream engine is not the one this package was made for."""
+
+
+class PoisonError(MonitorStreamError):
+    """Too many records in a row crashed the code that read them: rather the code is to blame."""
 
 
 class SpecError(MonitorStreamError):

@@ -13,7 +13,8 @@ from monitor_stream.events.fold import Topic
 from monitor_stream.settings import Settings
 from monitor_stream.state.contract import FoldName
 from monitor_stream.stream.assignor import Assignor
-from monitor_stream.stream.tenancies import INPUTS, Tenancies
+from monitor_stream.stream.places import INPUTS
+from monitor_stream.stream.tenancies import Tenancies
 from monitor_stream.stream.tenancy import Fetch
 from monitor_stream.stream.transport import App
 

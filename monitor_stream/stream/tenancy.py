@@ -52,6 +52,14 @@ class Fetch(msgspec.Struct, frozen=True, gc=False):
         )
 
 
+class Missed(msgspec.Struct, frozen=True):
+    """Records from offset `first` up to `end` that retention removed before they were read."""
+
+    topic: Topic
+    first: int
+    end: int
+
+
 class Tenancy:
     """The fold with its claim, its place in each topic, and the messages not yet known to be published.
 
@@ -75,6 +83,9 @@ class Tenancy:
         self._fresh: set[str] = set(roles)
         #: Whether records were applied of which the fold has not told the changes.
         self.untold = False
+        self._stored = frozenset(holding.offsets)
+        self._missed: list[Missed] = []
+        self._missed_told: list[Missed] = []  # those that the next commit passes over
         self._outbox: deque[tuple[int, Message]] = deque(holding.outbox)
         self._published = holding.published
         self._numbered = self._outbox[-1][0] if self._outbox else self._published
@@ -89,6 +100,16 @@ class Tenancy:
         self._next: Commit | None = None
         self._under_way = False
         self._covered = 0
+
+    def is_stored(self, topic: Topic) -> bool:
+        """Whether the store knew where in this topic to go on."""
+        return topic in self._stored
+
+    def miss(self, topic: Topic, first: int) -> None:
+        """Learn that the topic begins at `first`: what lies before it and was not applied never will be."""
+        if first > self.offsets[topic]:
+            self._missed.append(Missed(topic, self.offsets[topic], first))
+            self.offsets[topic] = first
 
     def gap(self, batch: Batch) -> int:
         """How many offsets lie between what was applied and this batch."""
@@ -165,16 +186,19 @@ class Tenancy:
         )
         self._next = told if self._next is None else _joined(self._next, told)
         self._covered = self.uncommitted
+        self._missed_told += self._missed
+        self._missed = []
 
-    def committed(self) -> Commit:
-        """The commit last prepared is written and on disk."""
+    def committed(self) -> Sequence[Missed]:
+        """The commit last prepared is written and on disk. Returns what is missed for good: no heir can find it again."""
         if self._next is None:
             raise RuntimeError("no commit was prepared")
         self._last, self._next = self._next, None
         self._under_way = False
         self._outbox.extend(self._last.outbox)
         self.uncommitted -= self._covered
-        return self._last
+        missed, self._missed_told = self._missed_told, []
+        return missed
 
     def _places(self) -> dict[str, int]:
         return {str(role): offset for role, offset in self.offsets.items()}

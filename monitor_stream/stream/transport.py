@@ -28,7 +28,8 @@ from faust.types import TP, ConsumerMessage
 from mode import ServiceT
 
 from monitor_stream.errors import MonitorStreamError
-from monitor_stream.stream.tenancies import Place, Tenancies
+from monitor_stream.stream.places import Place
+from monitor_stream.stream.tenancies import Tenancies
 from monitor_stream.stream.tenancy import Fetch
 
 log = logging.getLogger(__name__)
@@ -250,10 +251,10 @@ class BatchConsumer(driver.Consumer):
         try:
             async with self._seeking:
                 self._told.clear()
-                self.app.tenancies.forget()
+                self.app.tenancies.held.forget()
                 await self.app.tenancies.take(self, self.assignment())
         except MonitorStreamError as error:
-            self.app.tenancies.fail(error)
+            self.app.tenancies.held.fail(error)
             raise
 
     async def retake(self, places: Collection[Place]) -> None:
@@ -268,7 +269,7 @@ class BatchConsumer(driver.Consumer):
             except IllegalStateError:
                 log.info("Partitions were revoked while they were taken again.")
             if generation != self.app.consumer_generation_id or not self.can_resume_flow.is_set():
-                self.app.tenancies.drop(places)
+                self.app.tenancies.held.drop(places)
 
     def assigned(self) -> dict[Place, int | None]:
         """What Kafka gave to this worker, with the next offset to apply, None where it was not taken. Any thread."""
@@ -276,7 +277,7 @@ class BatchConsumer(driver.Consumer):
             assigned = self.assignment()
         except ConsumerNotStarted:
             return {}
-        places = self.app.tenancies.places()
+        places = self.app.tenancies.held.places()
         return {(topic, partition): places.get((topic, partition)) for topic, partition in assigned}
 
     async def partitions(self, topic: str) -> int:

@@ -111,7 +111,7 @@ async def work(
             assigned=app.reader.assigned,
             progress=lambda: sum(stats.records_consumed.values()),
             excused=lambda: stats.store_waiting,
-            told=tenancies.note_ends,
+            told=tenancies.held.note_ends,
             progress_seconds=max(PROGRESS_SECONDS, 2 * settings.restore_timeout_seconds),
         )
         watchdog.start()
@@ -170,7 +170,7 @@ async def _run(app: App, stopping: asyncio.Event, ready: Callable[[], None] | No
         asyncio.create_task(stopping.wait(), name="stopping"),
     }
     try:
-        done, _ = await asyncio.wait({*tasks, app.tenancies.failed}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({*tasks, app.tenancies.held.failed}, return_when=asyncio.FIRST_COMPLETED)
         for each in done:
             each.result()
         if app.crash_reason is not None:
@@ -183,7 +183,7 @@ async def _run(app: App, stopping: asyncio.Event, ready: Callable[[], None] | No
             await asyncio.wait_for(started.wait(), STOP_SECONDS)
         await app.tenancies.release(app.reader, STOP_SECONDS)
         await app.stop()
-        for task in {*tasks, app.tenancies.failed}:
+        for task in {*tasks, app.tenancies.held.failed}:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -199,5 +199,5 @@ async def _retake(app: App) -> None:
     """Take partitions again that another worker had claimed by mistake, and no longer has."""
     while True:
         await asyncio.sleep(0.5)
-        if places := app.tenancies.lost():
+        if places := app.tenancies.held.lost():
             await app.reader.retake(places)

@@ -3,31 +3,21 @@
 import asyncio
 import logging
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor_stream.errors import PoisonError
 from monitor_stream.events.fold import Batch, Outputs, Topic
 from monitor_stream.state.contract import Attempt, Claim
-from monitor_stream.stream import tenancies
+from monitor_stream.stream.attempts import MAX_IN_A_ROW
 from monitor_stream.stream.pieces import Piece, first_piece
-from tests.stream.counting import Counted, CountingObserve
+from tests.stream.counting import CountingObserve
 from tests.stream.crashing import END, MARKS, RAISE, UNTELLABLE, CrashingJudge, KillableObserve, Killed
-from tests.stream.world import SETTINGS, Worker, World
+from tests.stream.world import SETTINGS, Worker, World, numbers
 
 #: Crashes until a record is set aside: one unforeseen, one that tells the fetch, and those of the record.
 CRASHES = 2 + SETTINGS.poison_attempts
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tenancies, "RETRY_SECONDS", (0.0, 0.0))
-    monkeypatch.setattr(tenancies, "RECLAIM_SECONDS", 0.0)
-
-
-def numbers(start: int, stop: int) -> list[bytes]:
-    return [b"%d" % number for number in range(start, stop)]
 
 
 async def survive(world: World, *, count: int = 1_000, most: int = 100) -> tuple[Worker, int]:
@@ -41,12 +31,6 @@ async def survive(world: World, *, count: int = 1_000, most: int = 100) -> tuple
             continue
         return worker, deaths
     raise AssertionError(f"{most} workers died")
-
-
-async def observed(world: World) -> Counted:
-    holding = await world.store.claim("observe", 0, "reader")
-    assert holding.attempt is None
-    return msgspec.json.decode(holding.state["counted"], type=Counted)
 
 
 def crashes(caplog: pytest.LogCaptureFixture) -> int:
@@ -64,7 +48,7 @@ async def test_a_record_that_makes_the_fold_fail_is_set_aside(
     worker = Worker(world, KillableObserve)
     await worker.take()
     await worker.finish()
-    counted = await observed(world)
+    counted = await world.observed()
     assert counted.poison == {"labels": [20]}
     assert counted.records == {"predictions": 40, "labels": 40}
     assert counted.sums == {"predictions": sum(range(40)), "labels": sum(range(40))}
@@ -85,7 +69,7 @@ async def test_a_record_that_ends_the_process_is_set_aside() -> None:
         await doomed.finish()
     _, deaths = await survive(world)
     assert 1 + deaths == CRASHES
-    counted = await observed(world)
+    counted = await world.observed()
     assert counted.poison == {"labels": [30]}
     assert counted.sums == {"labels": sum(range(40))}
     assert world.topics[world.place("deadletters")] == [b"labels 30"]
@@ -96,9 +80,8 @@ async def test_a_delta_that_makes_judge_fail_is_set_aside() -> None:
     world = World()
     world.produce("deltas", [b"0 1 10", b"raise", b"0 2 10"])
     worker, _ = await survive(world)
-    assert worker.tenancies.places()[world.place("deltas")] == 3
-    holding = await world.store.claim("judge", 0, "reader")
-    assert msgspec.json.decode(holding.state["0"]) == [2, 20, 0]
+    assert worker.tenancies.held.places()[world.place("deltas")] == 3
+    assert await world.judged() == [2, 20, 0]
 
 
 async def test_it_is_said_once_with_the_traceback(caplog: pytest.LogCaptureFixture) -> None:
@@ -141,13 +124,13 @@ async def test_attempts_outlive_the_worker() -> None:
         worker = Worker(world, KillableObserve)
         await worker.take()
         await worker.read(world.place("labels"), 10)
-        assert not worker.tenancies.failed.done()
-        assert world.place("labels") not in worker.tenancies.places()
+        assert not worker.tenancies.held.failed.done()
+        assert world.place("labels") not in worker.tenancies.held.places()
     last = Worker(world, KillableObserve)
     await last.take()
     await last.read(world.place("labels"), 10)
     await last.commit()
-    assert (await observed(world)).poison == {"labels": [1]}
+    assert (await world.observed()).poison == {"labels": [1]}
 
 
 async def test_a_store_that_is_away_delays_an_attempt() -> None:
@@ -159,7 +142,7 @@ async def test_a_store_that_is_away_delays_an_attempt() -> None:
     await worker.take()
     await worker.finish()
     assert not worker.stats.store_waiting
-    assert (await observed(world)).poison == {"labels": [5]}
+    assert (await world.observed()).poison == {"labels": [5]}
 
 
 async def test_an_attempt_under_a_lost_claim_is_refused() -> None:
@@ -186,7 +169,7 @@ async def test_a_fold_that_fails_on_nothing_ends_the_worker() -> None:
     await worker.take()
     await worker.commit()
     with pytest.raises(OverflowError):
-        worker.tenancies.failed.result()
+        worker.tenancies.held.failed.result()
     await worker.tenancies.release(worker, 1.0)
     assert (await world.store.claim("observe", 0, "reader")).commit == 0
 
@@ -207,6 +190,25 @@ async def test_a_fold_that_fails_on_what_is_set_aside_ends_the_worker() -> None:
     assert not (await world.store.claim("observe", 0, "reader")).offsets.get("labels")
 
 
+@pytest.mark.parametrize("between", [0, 1])
+async def test_too_many_in_a_row_end_the_worker(between: int) -> None:
+    """Code that crashes on everything does not throw a topic away unseen; records that get through clear the others."""
+    world = World()
+    for number in range(MAX_IN_A_ROW + 1):
+        world.produce("labels", [RAISE, *numbers(number, number + between)])
+    worker = Worker(world, KillableObserve)
+    await worker.take()
+    if between:
+        await worker.finish()
+    else:
+        with pytest.raises(
+            PoisonError, match=r"partition 0: the 20 records before offset 20 .* deadletters replay"
+        ):
+            await worker.finish()
+    offsets = (await world.store.claim("observe", 0, "reader")).offsets
+    assert offsets["labels"] == (MAX_IN_A_ROW + between) * (1 + between)
+
+
 async def test_a_stream_in_order_is_told_to_the_store_only_at_first() -> None:
     """Once something of a topic was committed, nothing is noted any more: the stream pays nothing."""
     world = World()
@@ -218,7 +220,7 @@ async def test_a_stream_in_order_is_told_to_the_store_only_at_first() -> None:
     world.store.attempt_failures.append("kill")
     while await worker.read(world.place("labels"), 10):
         await worker.commit()
-    assert (await observed(world)).sums == {"labels": sum(range(100))}
+    assert (await world.observed()).sums == {"labels": sum(range(100))}
 
 
 async def test_what_was_spoilt_before_an_attempt_is_not_blamed_on_it() -> None:
@@ -232,7 +234,7 @@ async def test_what_was_spoilt_before_an_attempt_is_not_blamed_on_it() -> None:
     await worker.commit()
     await worker.read(world.place("predictions"), 1)
     await worker.read(world.place("labels"), 1)
-    assert world.place("labels") not in worker.tenancies.places()
+    assert world.place("labels") not in worker.tenancies.held.places()
     assert (await world.store.claim("observe", 0, "reader")).attempt is None
 
 
@@ -269,9 +271,8 @@ async def test_who_dies_with_the_guilty_is_not_blamed() -> None:
         assert any(isinstance(each, Killed) for each in done)
         worker, dead = Worker(world, Together), False
     await worker.finish()
-    innocent = await world.store.claim("observe", 1, "reader")
-    assert msgspec.json.decode(innocent.state["counted"], type=Counted).poison == {}
-    assert (await observed(world)).poison == {"labels": [0]}
+    assert (await world.observed(1)).poison == {}
+    assert (await world.observed()).poison == {"labels": [0]}
 
 
 def test_pieces() -> None:
@@ -344,9 +345,7 @@ async def _poisoned(
             await worker.take()
     guilty = sum(1 for marks in sent.values() for mark in marks if mark)
     await survive(world, count=count, most=3 + len(kills) + CRASHES * guilty)
-    counted = Counted()
-    if (state := (await world.store.claim("observe", 0, "reader")).state.get("counted")) is not None:
-        counted = msgspec.json.decode(state, type=Counted)
+    counted = await world.observed()
     letters = []
     for role, marks in sent.items():
         bad = [at for at, mark in enumerate(marks) if mark]
@@ -357,6 +356,5 @@ async def _poisoned(
         letters += [b"%s %d" % (role.encode(), at) for at in bad]
     # A crash between publish and trim publishes again, as it does with all messages: a letter is known by its place.
     assert set(world.topics[world.place("deadletters")]) == set(letters)
-    holding = await world.store.claim("judge", 0, "reader")
     records = sum(not mark for marks in sent.values() for mark in marks)
-    assert msgspec.json.decode(holding.state.get("0", b"[0,0,0]"))[1:] == [records, 0]
+    assert (await world.judged())[1:] == [records, 0]

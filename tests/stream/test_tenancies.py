@@ -3,37 +3,13 @@
 import asyncio
 import logging
 
-import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor_stream.errors import BrokerError, StoreError, TopicsError
-from monitor_stream.stream import tenancies
-from tests.stream.counting import Counted
-from tests.stream.world import SETTINGS, Worker, World
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tenancies, "RETRY_SECONDS", (0.0, 0.0))
-    monkeypatch.setattr(tenancies, "RECLAIM_SECONDS", 0.0)
-
-
-def numbers(start: int, stop: int) -> list[bytes]:
-    return [b"%d" % number for number in range(start, stop)]
-
-
-async def observed(world: World, partition: int = 0) -> Counted:
-    holding = await world.store.claim("observe", partition, "reader")
-    return msgspec.json.decode(holding.state["counted"], type=Counted)
-
-
-async def judged(world: World) -> list[int]:
-    """Newest number, records, gaps of source 0."""
-    holding = await world.store.claim("judge", 0, "reader")
-    totals: list[int] = msgspec.json.decode(holding.state["0"])
-    return totals
+from monitor_stream.stream.patience import Patience
+from tests.stream.world import SETTINGS, Worker, World, numbers
 
 
 async def test_work_goes_through_both_folds() -> None:
@@ -44,10 +20,10 @@ async def test_work_goes_through_both_folds() -> None:
     worker = Worker(world)
     await worker.take()
     await worker.finish()
-    counted = await observed(world)
+    counted = await world.observed()
     assert counted.records == {"predictions": 250, "labels": 120}
     assert counted.ended == ["predictions", "labels"]
-    assert (await judged(world))[1:] == [370, 0]
+    assert (await world.judged())[1:] == [370, 0]
     assert world.advised == {
         world.place("predictions"): 250,
         world.place("labels"): 120,
@@ -68,7 +44,7 @@ async def test_an_heir_goes_on_where_the_last_commit_stood() -> None:
     await heir.take()
     assert heir.positions[world.place("predictions")] == 40
     await heir.finish()
-    assert (await observed(world)).sums == {"predictions": sum(range(100))}
+    assert (await world.observed()).sums == {"predictions": sum(range(100))}
 
 
 async def test_an_heir_publishes_what_was_left() -> None:
@@ -84,7 +60,7 @@ async def test_an_heir_publishes_what_was_left() -> None:
     heir = Worker(world)
     await heir.take()
     await heir.finish()
-    assert await judged(world) == [1, 10, 0]
+    assert await world.judged() == [1, 10, 0]
 
 
 async def test_a_lost_claim_is_dropped_and_taken_again() -> None:
@@ -97,12 +73,12 @@ async def test_a_lost_claim_is_dropped_and_taken_again() -> None:
     await thief.take()
     await worker.commit()
     assert worker.stats.commits_refused == 1
-    assert worker.tenancies.places().keys() == {world.place("deltas")}
-    lost = worker.tenancies.lost()
+    assert worker.tenancies.held.places().keys() == {world.place("deltas")}
+    lost = worker.tenancies.held.lost()
     assert lost == [world.place("predictions"), world.place("labels")]
     await worker.tenancies.take(worker, lost)
     await worker.finish()
-    assert (await observed(world)).records == {"predictions": 30}
+    assert (await world.observed()).records == {"predictions": 30}
 
 
 async def test_a_fetch_from_before_a_claim_is_dropped() -> None:
@@ -116,7 +92,7 @@ async def test_a_fetch_from_before_a_claim_is_dropped() -> None:
     await worker.take()
     await worker.tenancies.apply(worker, old)
     assert worker.stats.records_stale == 1
-    assert worker.tenancies.places()[world.place("labels")] == 0
+    assert worker.tenancies.held.places()[world.place("labels")] == 0
 
 
 async def test_records_below_the_next_offset_are_skipped() -> None:
@@ -129,7 +105,7 @@ async def test_records_below_the_next_offset_are_skipped() -> None:
     worker.positions[world.place("labels")] = 2
     await worker.finish()
     assert worker.stats.records_skipped == 4
-    assert (await observed(world)).sums == {"labels": 45}
+    assert (await world.observed()).sums == {"labels": 45}
 
 
 @pytest.mark.parametrize("failure", ["before", "after"])
@@ -144,16 +120,15 @@ async def test_an_ambiguous_commit_is_sent_again(failure: str) -> None:
     await worker.finish()
     assert worker.stats.commit_failures == 3
     assert not worker.stats.store_waiting
-    assert (await observed(world)).records == {"labels": 10}
-    assert await judged(world) == [1, 10, 0]
+    assert (await world.observed()).records == {"labels": 10}
+    assert await world.judged() == [1, 10, 0]
 
 
-async def test_reading_waits_while_the_store_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reading_waits_while_the_store_is_away() -> None:
     """What is applied and not committed is bounded: the agent waits, and goes on once the store is back."""
-    monkeypatch.setattr(tenancies, "MAX_UNCOMMITTED_BYTES", 20)
     world = World()
     world.produce("labels", [b"7"] * 100)
-    worker = Worker(world)
+    worker = Worker(world, patience=Patience(max_uncommitted_bytes=20))
     await worker.take()
     for _ in range(3):
         await worker.read(world.place("labels"), 7)
@@ -176,10 +151,34 @@ async def test_records_that_retention_removed_are_counted(caplog: pytest.LogCapt
     heir = Worker(world)
     with caplog.at_level(logging.ERROR):
         await heir.take()
+        await heir.finish()
     assert heir.stats.records_lost == {SETTINGS.topic("labels"): 15}
-    assert "LOST RECORDS" in caplog.text
-    await heir.finish()
-    assert (await observed(world)).records == {"labels": 35}
+    assert caplog.text.count("LOST RECORDS") == 1
+    assert (await world.observed()).records == {"labels": 35}
+
+
+@pytest.mark.parametrize("under_way", [False, True])
+async def test_a_loss_is_told_once(under_way: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever finds it and dies, or takes the partition anew, before that is committed leaves it to be found again."""
+    world = World()
+    world.produce("labels", numbers(0, 50))
+    worker = Worker(world)
+    await worker.take()
+    await worker.read(world.place("labels"), 10)
+    await worker.commit()
+    world.first[world.place("labels")] = 25
+    doomed = worker if under_way else Worker(world)
+    for _ in range(3):
+        if not under_way:
+            await doomed.take()
+        await doomed.read(world.place("labels"), 3)
+        assert not doomed.stats.records_lost
+        await doomed.take()
+    last = Worker(world)
+    await last.take()
+    await last.finish()
+    assert last.stats.records_lost == {SETTINGS.topic("labels"): 15}
+    assert caplog.text.count("LOST RECORDS") == 1
 
 
 async def test_records_that_retention_removed_under_way_are_counted() -> None:
@@ -228,17 +227,16 @@ async def test_an_assignment_must_be_symmetric() -> None:
         await worker.tenancies.take(worker, places)
 
 
-async def test_a_store_that_is_away_for_a_moment_delays_a_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_store_that_is_away_for_a_moment_delays_a_claim() -> None:
     """A claim is tried again until its time is up."""
     world = World()
     world.store.claim_failures = 2
     worker = Worker(world)
     await worker.take()
     assert worker.stats.claim_failures == 2
-    monkeypatch.setattr(tenancies, "RECLAIM_SECONDS", 0.3)
     world.store.claim_failures = 1_000
     with pytest.raises(StoreError, match="within 1 s, last because: The store is away"):
-        await worker.take()
+        await Worker(world, patience=Patience(reclaim_seconds=0.3)).take()
 
 
 async def test_a_clean_end_leaves_nothing_to_do() -> None:
@@ -249,7 +247,7 @@ async def test_a_clean_end_leaves_nothing_to_do() -> None:
     await worker.take()
     await worker.read(world.place("labels"), 10)
     await worker.tenancies.release(worker, 1.0)
-    assert not worker.tenancies.places()
+    assert not worker.tenancies.held.places()
     assert not worker.stats.lag
     holding = await world.store.claim("observe", 0, "reader")
     assert (holding.offsets["labels"], list(holding.outbox)) == (10, [])
@@ -308,10 +306,10 @@ async def _disturbed(steps: list[Step]) -> None:
     last = Worker(world)
     await last.take()
     await last.finish()
-    counted = await observed(world)
+    counted = await world.observed()
     total = produced * (produced - 1) // 2
     assert counted.records == {"predictions": produced, "labels": produced}
     assert counted.sums == {"predictions": total, "labels": total}
-    assert (await judged(world))[1:] == [2 * produced, 0]
+    assert (await world.judged())[1:] == [2 * produced, 0]
     for fold in ("observe", "judge"):
         assert list((await world.store.claim(fold, 0, "reader")).outbox) == []

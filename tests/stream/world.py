@@ -4,6 +4,8 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
 
+import msgspec
+
 from monitor_stream.errors import BrokerError, StoreError
 from monitor_stream.events.fold import Fold, Message, Topic
 from monitor_stream.events.spec import Specs
@@ -11,11 +13,20 @@ from monitor_stream.settings import Settings
 from monitor_stream.state.contract import Attempt, Claim, Commit, FoldName, Holding
 from monitor_stream.state.memory import MemoryStore
 from monitor_stream.stream.health import WorkerStats
-from monitor_stream.stream.tenancies import INPUTS, Place, Tenancies
-from tests.stream.counting import CountingJudge, CountingObserve
+from monitor_stream.stream.patience import Patience
+from monitor_stream.stream.places import INPUTS, Place
+from monitor_stream.stream.tenancies import Tenancies
+from tests.stream.counting import Counted, CountingJudge, CountingObserve
 from tests.stream.crashing import Killed
 
 SETTINGS = Settings(application="test", restore_timeout_seconds=1.0)
+#: Waits for nothing.
+IMPATIENT = Patience(retry_seconds=0.0, longest_retry_seconds=0.0, reclaim_seconds=0.0)
+
+
+def numbers(start: int, stop: int) -> list[bytes]:
+    """Records that count."""
+    return [b"%d" % number for number in range(start, stop)]
 
 
 class World:
@@ -33,6 +44,18 @@ class World:
 
     def produce(self, role: Topic, values: Sequence[bytes], partition: int = 0) -> None:
         self.topics[self.place(role, partition)].extend(values)
+
+    async def observed(self, partition: int = 0) -> Counted:
+        """What is in the store of a partition of observe; no attempt is under way."""
+        holding = await self.store.claim("observe", partition, "reader")
+        assert holding.attempt is None
+        return msgspec.json.decode(holding.state.get("counted", b"{}"), type=Counted)
+
+    async def judged(self) -> list[int]:
+        """Newest number, records, gaps of source 0."""
+        holding = await self.store.claim("judge", 0, "reader")
+        totals: list[int] = msgspec.json.decode(holding.state.get("0", b"[0,0,0]"))
+        return totals
 
     def places(self) -> list[Place]:
         return [
@@ -83,7 +106,11 @@ class Worker:
     """One worker on the world: its tenancies, and where it reads."""
 
     def __init__(
-        self, world: World, observe: type[Fold] = CountingObserve, judge: type[Fold] = CountingJudge
+        self,
+        world: World,
+        observe: type[Fold] = CountingObserve,
+        judge: type[Fold] = CountingJudge,
+        patience: Patience = IMPATIENT,
     ) -> None:
         self.world = world
         self.stats = WorkerStats()
@@ -96,6 +123,7 @@ class Worker:
             folds={"observe": observe, "judge": judge},
             specs=Specs(),
             stats=self.stats,
+            patience=patience,
         )
 
     # The log
@@ -154,9 +182,9 @@ class Worker:
 
     async def retake(self) -> bool:
         """Take again what was lost; returns whether there was any."""
-        if self.tenancies.failed.done():
-            self.tenancies.failed.result()
-        lost = self.tenancies.lost()
+        if self.tenancies.held.failed.done():
+            self.tenancies.held.failed.result()
+        lost = self.tenancies.held.lost()
         if lost:
             await self.tenancies.take(self, lost)
         return bool(lost)
