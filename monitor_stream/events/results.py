@@ -196,8 +196,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `id` is made of model, version and the finding that opened it, so a re-published incident is the same incident.
     `pending` has fired once and waits for a second look; nobody is told. `critical` pages: loss, measured or estimated.
-    `evidence` has the newest finding of each (signal, column, check), the strongest first. `acknowledged` is laid over it by
-    the readers: JUDGE does not know.
+    `signals` are those that fire now, of a resolved one those that did. `evidence` has the newest finding that fired of each
+    (signal, column, check), errors first, then the strongest. `acknowledged` is laid over it by the readers: JUDGE does
+    not know.
     """
 
     id: str
@@ -282,7 +283,9 @@ class VersionResults(msgspec.Struct, frozen=True, kw_only=True):
     windows: list[Window]
     days: list[Window]
     detections: list[Detection]  # the newest 100
-    drift: list[DriftSpan] = []  # the newest 100
+    drift: list[DriftSpan] = []  # the newest 100; of all but a few only what had drifted, and the label
+    incidents_opened: dict[Severity, int] = {}  # since the first event, by the severity they opened with
+    reference_made: float | None = None  # when the references were, or up to when they were learned
 
 
 class ModelResults(msgspec.Struct, frozen=True, kw_only=True):

@@ -105,7 +105,8 @@ class DriftWatch:
         )
         if run.n < spec.min_samples:
             return msgspec.structs.replace(span, not_computable=_too_few(run, spec))
-        return evaluate(span, spec, counts(run.spans, run.digest))
+        before = self.spans.before(run, spec.drift.sliding_spans)
+        return evaluate(span, spec, counts(run.spans, run.digest), counts(before, run.digest))
 
     @property
     def digests(self) -> set[str]:

@@ -9,6 +9,7 @@ import msgspec
 
 from monitor_stream.events.codec import decode_json, encode_json
 from monitor_stream.events.results import DriftSpan, Window
+from monitor_stream.events.tables import TARGET
 from monitor_stream.judge.persist import Journal, Kind, key
 
 Start = tuple[int, float]  # start and length in seconds
@@ -32,8 +33,8 @@ def _thin_window(window: Window) -> Window:
 
 
 def _thin_span(span: DriftSpan) -> DriftSpan:
-    """What had drifted."""
-    columns = [column for column in span.columns if column.drifted]
+    """What had drifted; and the label, which is not judged before it is old."""
+    columns = [column for column in span.columns if column.drifted or column.column == TARGET]
     multivariate = [method for method in span.multivariate if method.drifted]
     return msgspec.structs.replace(span, columns=columns, multivariate=multivariate)
 

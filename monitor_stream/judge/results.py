@@ -7,6 +7,7 @@ from typing import cast
 
 from monitor_stream.events.codec import encode_json
 from monitor_stream.events.results import DriftSpan, ModelResults, VersionResults, Window
+from monitor_stream.judge.drift.evaluate import has_reference
 from monitor_stream.judge.model import Model
 from monitor_stream.judge.performance import limits
 from monitor_stream.judge.version import Version
@@ -55,4 +56,6 @@ def _version(model: Model, version: Version) -> VersionResults:
         days=cast(list[Window], version.days.history.documents()),
         detections=version.watch.found.newest,
         drift=cast(list[DriftSpan], version.drift.history.documents()),
+        incidents_opened=model.incidents.opened(version.version),
+        reference_made=(spec.learned_until or spec.created) if has_reference(spec) else None,
     )

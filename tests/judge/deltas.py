@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from monitor_stream.events.codec import encode_delta
-from monitor_stream.events.delta import Delta, Outcome, Scored, Table, VersionDelta
+from monitor_stream.events.delta import Delta, Outcome, Sample, Scored, Table, VersionDelta
 from monitor_stream.events.fold import Batch, Limits, Seat
 from monitor_stream.events.spec import ModelSpec, Specs
 from monitor_stream.events.tables import TableName
@@ -38,6 +38,8 @@ def part(
     outcomes: Mapping[Outcome, int] | None = None,
     pending: int = 0,
     learned: ModelSpec | None = None,
+    samples: Sequence[Sample] = (),
+    newest_prediction: float | None = None,
 ) -> VersionDelta:
     return VersionDelta(
         digest=spec.digest,
@@ -46,6 +48,8 @@ def part(
         tables={name: table(rows) for name, rows in (tables or {}).items() if rows},
         scored=scored(errors) if errors else None,
         spec=learned,
+        samples=list(samples),
+        newest_prediction=newest_prediction,
     )
 
 

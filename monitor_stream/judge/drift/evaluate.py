@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import msgspec
+import numpy as np
 
 from monitor_stream.events.delta import Floats
 from monitor_stream.events.results import ColumnDrift, DriftSpan
-from monitor_stream.events.spec import ModelSpec, Reference
-from monitor_stream.events.tables import PREDICTION, SCORE, TARGET
+from monitor_stream.events.spec import CategoricalReference, ModelSpec, Reference
+from monitor_stream.events.tables import HISTOGRAM_BINS, PREDICTION, SCORE, TARGET
+from monitor_stream.judge.drift.bins import Bins
+from monitor_stream.judge.drift.budget import level
+from monitor_stream.judge.drift.columns import Column, judge_columns
 
-
-def references(spec: ModelSpec) -> dict[str, Reference]:
-    """The columns that can be judged, in the order of the spec, answers and truth last."""
-    return dict(_references(spec))
+_NONE: Final[Floats] = np.zeros(HISTOGRAM_BINS)
 
 
 def has_reference(spec: ModelSpec) -> bool:
@@ -58,10 +60,48 @@ def shares(columns: Sequence[ColumnDrift], spec: ModelSpec) -> tuple[float | Non
     return len(drifted) / len(judged), weighted
 
 
-def evaluate(span: DriftSpan, spec: ModelSpec, counts: Mapping[str, Floats]) -> DriftSpan:
-    """The span with what its counts say."""
-    columns: list[ColumnDrift] = []
+def evaluate(
+    span: DriftSpan, spec: ModelSpec, counts: Mapping[str, Floats], recent: Mapping[str, Floats]
+) -> DriftSpan:
+    """The span with its columns judged: the label's once it is `settled`, all others at once.
+
+    Parameters
+    ----------
+    counts
+        Values by bin (`HISTOGRAM_BINS`) of the span, by column.
+    recent
+        The same of the spans before that stand in for the reference; a column that has too few there is held against its
+        reference all the same. Empty where the reference does not slide.
+    """
+    seconds = (span.end - span.start).total_seconds()
+    columns = judge_columns(
+        [
+            _column(column, reference, spec, counts, recent)
+            for column, reference in _references(spec)
+            if span.settled or column != TARGET
+        ],
+        level(spec.drift.false_alarms_per_month, seconds),
+        floors=spec.drift.floors,
+    )
     drifted, weighted = shares(columns, spec)
     return msgspec.structs.replace(
         span, columns=columns, drifted_share=drifted, drifted_share_weighted=weighted
+    )
+
+
+def _column(
+    name: str,
+    reference: Reference,
+    spec: ModelSpec,
+    counts: Mapping[str, Floats],
+    recent: Mapping[str, Floats],
+) -> Column:
+    bins = len(reference.shares) + isinstance(reference, CategoricalReference)
+    before = recent.get(name, _NONE)[:bins]
+    return Column(
+        name=name,
+        reference=reference,
+        counts=counts.get(name, _NONE)[:bins],
+        calibrations=spec.drift.columns.get(name, ()),
+        bins=Bins.of(reference).standing_in(before) if before.sum() >= spec.min_samples else None,
     )
