@@ -96,6 +96,7 @@ def run(
     """
     began = time.monotonic()
     session = 3.0 if short else SESSION_SECONDS
+    say(f"seed {seed}")
     with World(directory, session=session, breaking=breaking) as world:
         writer = Writer(world.kafka.bootstrap, seed=seed, rate=rate, partitions=PARTITIONS)
         state = Run(world, writer, seed, outage=outage, workers=workers)

@@ -115,6 +115,13 @@ class History:
             for before, tenure in pairwise(self._in_order(partition, lambda tenure: tenure.has_read))
         ]
 
+    def came_to(self, place: Place, time: float) -> int:
+        """The last offset of a place that was read before a time; -1 if none was."""
+        return max(
+            (read.last for read in self._reads if (read.role, read.partition) == place and read.time < time),
+            default=-1,
+        )
+
     def pauses(self) -> list[Cost]:
         """From each end of a tenure to the next commit of its partition, in seconds."""
         pauses = []

@@ -45,6 +45,7 @@ def test_an_heir_reads_again_what_the_dead_had_not_committed() -> None:
     assert of.read_again(OFFSETS) == [Cost("SIGKILL", 5.0, 8.0, 7)]
     assert of.pauses() == [Cost("SIGKILL", 5.0, 9.5, 4.5)]
     assert of.read == 6 + 7 + 13
+    assert [of.came_to(("labels", 0), time) for time in (1.0, 5.0, 9.1)] == [-1, 14, 20]
 
 
 def test_what_a_zombie_reads_is_its_own() -> None:
