@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, Final, Self
 
+from monitor_stream.events.cloudevents import incident_message
 from monitor_stream.events.codec import encode_json, moment
 from monitor_stream.events.deadletter import DeadLetter, Reason
 from monitor_stream.events.ended import Ended
 from monitor_stream.events.fold import Batch, Changes, Limits, Message, Outputs, Seat, State, Topic
-from monitor_stream.events.results import Incident
 from monitor_stream.events.spec import Specs
+from monitor_stream.judge.incidents import Told
 from monitor_stream.judge.model import Model
 from monitor_stream.judge.persist import Journal, Kind, fields
 from monitor_stream.judge.reading import Arrived, UnreadableDeltaError, read
@@ -134,8 +135,8 @@ class Judge:
         def say(topic: Topic, value: bytes) -> None:
             self._say(topic, key, value)
 
-        def say_incident(incident: Incident) -> None:
-            self._say("incidents", key, encode_json(incident))
+        def say_incident(told: Told) -> None:
+            self._messages.append(incident_message(told.incident, told.happening, told.at))
 
         model = self._models[name] = Model(name, self._journal, say, say_incident)
         return model

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from monitor_stream.events.delta import Delta, Outcome
 from monitor_stream.events.fold import Topic
-from monitor_stream.events.results import Finding, Incident
 from monitor_stream.events.spec import Specs
-from monitor_stream.judge.incidents import Incidents, IncidentsState
+from monitor_stream.judge.incidents import Incidents, Told
 from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
 from monitor_stream.judge.reading import Arrived
 from monitor_stream.judge.sources import Sources, SourcesState
@@ -33,13 +33,13 @@ class Model:
         name: str,
         journal: Journal,
         say: Callable[[Topic, bytes], None],
-        say_incident: Callable[[Incident], None],
+        say_incident: Callable[[Told], None],
     ) -> None:
         self.name = name
         self.sources = Sources()
         self.outcomes: dict[Outcome, int] = {}
         self.versions: dict[str, Version] = {}
-        self.incidents = Incidents(name, IncidentsState())
+        self.incidents = Incidents(name, journal)
         self.changed = False
         self._journal = journal
         self._say = say
@@ -82,13 +82,28 @@ class Model:
         watermark, clock = self.sources.watermark, self.sources.clock
         for version in self.versions.values():
             findings = version.advance(watermark, clock, now)
-            if findings:
-                self._find(version, findings)
+            ended, successor = self._ended(version, clock)
+            for told in self.incidents.take(version.version, version.spec, findings, min(clock, ended)):
+                self._tell(told)
+            if successor:
+                for told in self.incidents.supersede(version.version, version.spec, successor, ended):
+                    self._tell(told)
 
-    def _find(self, version: Version, findings: Sequence[Finding]) -> None:
-        for incident in self.incidents.take(version.version, version.spec, findings):
-            self._say_incident(incident)
-        self._journal.put(key("incidents", self.name), lambda: pack(self.incidents.state))
+    def _ended(self, version: Version, clock: float) -> tuple[float, str]:
+        """Until when a version is judged, and the one that has taken its place; infinity and ``""`` while it is in use."""
+        newest, spec = version.newest_prediction, version.spec
+        if newest is None or clock == math.inf:
+            return math.inf, ""
+        # By then its labels have come, and its last span was judged.
+        ended = newest + spec.horizon_seconds + spec.drift.span_seconds + spec.staleness_seconds
+        later = [other for other in self.versions.values() if (other.newest_prediction or 0.0) > newest]
+        if ended >= clock or not later:
+            return math.inf, ""
+        return ended, max(later, key=lambda other: other.newest_prediction or 0.0).version
+
+    def _tell(self, told: Told) -> None:
+        self.changed = True
+        self._say_incident(told)
 
     def _add_version(self, name: str) -> Version:
         version = Version(self.name, name, self._journal, self._say)
@@ -107,10 +122,12 @@ class Model:
         for _, data in own.get("model", ()):
             state = unpack(ModelState, data)
             self.sources, self.outcomes = Sources(state.sources), state.outcomes
-        for _, data in own.get("incidents", ()):
-            self.incidents = Incidents(self.name, unpack(IncidentsState, data))
         for name, of_version in fields.items():
             if name is not None:
+                for _, data in of_version.get("incidents", ()):
+                    self.incidents.restore_version(name, data)
+                for _, data in of_version.get("resolved", ()):
+                    self.incidents.restore_resolved(data)
                 version = self._add_version(name)
                 version.restore(of_version)
 

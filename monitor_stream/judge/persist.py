@@ -11,10 +11,10 @@ from monitor_stream.events.fold import Changes, State
 
 #: The field that names the version of all others.
 SCHEMA_KEY: Final = "schema"
-SCHEMA: Final = b"1"
+SCHEMA: Final = b"2"
 
 Kind = Literal[
-    "model", "incidents", "version", "spec", "monitor", "detections", "held", "window", "shown", "day", "shown_day",
+    "model", "incidents", "resolved", "version", "spec", "monitor", "detections", "held", "window", "shown", "day", "shown_day",
     "quality", "volume",
     "drift", "span", "sampled", "shown_drift",
 ]  # fmt: skip
@@ -64,7 +64,7 @@ class Journal:
     >>> journal = Journal({})
     >>> journal.put("a", lambda: b"1")
     >>> journal.take().puts
-    {'schema': b'1', 'a': b'1'}
+    {'schema': b'2', 'a': b'1'}
     >>> journal.delete("a")
     >>> journal.take()
     Changes(puts={}, deletes=['a'])

@@ -1,127 +1,88 @@
-"""Incidents: what a person should know, one for one change."""
+"""The incidents of a model, as they are kept and shown."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
-import msgspec
-
-from monitor_stream.events.results import Finding, Incident
+from monitor_stream.events.results import Finding, Incident, Severity
 from monitor_stream.events.spec import ModelSpec
+from monitor_stream.judge.incidents.version import Told, VersionIncidents, VersionState
+from monitor_stream.judge.persist import Journal, key, pack, unpack
 
-#: Resolved incidents kept for readers, and findings kept as evidence of one incident.
+#: Resolved incidents kept for readers: the newest of the model.
 MAX_RESOLVED: Final = 100
-MAX_EVIDENCE: Final = 20
-
-
-class IncidentsState(msgspec.Struct, array_like=True):
-    """Open incidents by version, and the newest resolved ones, oldest first."""
-
-    open: dict[str, Incident] = {}
-    resolved: list[Incident] = []
 
 
 class Incidents:
-    """The incidents of a model.
+    """The incidents of a model. Each version is one field of the state, and each resolved incident another.
 
-    A change for the worse opens one for its version; whatever is found until it is resolved is evidence for
-    it, not a second incident. A change for the better resolves it. An open warning that turns out to be beyond the
-    baseline's limit becomes critical. Opening, becoming critical and being resolved are told once each.
+    >>> Incidents("m", Journal({})).document()
+    []
     """
 
-    def __init__(self, model: str, state: IncidentsState) -> None:
+    def __init__(self, model: str, journal: Journal) -> None:
         self._model = model
-        self.state = state
+        self._journal = journal
+        self._versions: dict[str, VersionIncidents] = {}
+        self._resolved: dict[str, Incident] = {}
 
-    def take(self, version: str, spec: ModelSpec, findings: Sequence[Finding]) -> list[Incident]:
-        """Take in what was found of a version; the incidents whose state changed."""
-        told = [self._see(version, finding, spec) for finding in findings]
-        return [incident for incident in told if incident is not None]
+    def restore_version(self, version: str, data: bytes) -> None:
+        """Take back what the store held of a version."""
+        self._versions[version] = VersionIncidents(self._model, version, unpack(VersionState, data))
 
-    def is_open(self, version: str) -> bool:
-        """Whether something is wrong with a version."""
-        return version in self.state.open
+    def restore_resolved(self, data: bytes) -> None:
+        """Take back a resolved incident."""
+        incident = unpack(Incident, data)
+        self._resolved[incident.id] = incident
+
+    def take(self, version: str, spec: ModelSpec, findings: Iterable[Finding], clock: float) -> list[Told]:
+        """Take in what was found of a version; what happened to its incidents before the clock, in order."""
+        of_version = self._of(version)
+        return self._keep(version, of_version, of_version.take(spec, findings, clock))
+
+    def supersede(self, version: str, spec: ModelSpec, successor: str, at: float) -> list[Told]:
+        """Close what is open of a version that another one has replaced."""
+        of_version = self._of(version)
+        return self._keep(version, of_version, of_version.supersede(spec, successor, at))
+
+    def open(self, version: str) -> list[Incident]:
+        """What is wrong with a version."""
+        return list(self._of(version).open.values())
+
+    def opened(self, version: str) -> dict[Severity, int]:
+        """How many incidents of a version have opened, by the severity they opened with."""
+        return dict(self._of(version).opened)
 
     def document(self) -> list[Incident]:
-        """Open ones first, then the resolved, the newest first."""
-        newest = sorted(self.state.open.values(), key=lambda incident: incident.opened, reverse=True)
-        return [*newest, *reversed(self.state.resolved)]
+        """Open ones, what is pending, and the resolved; of each the newest first."""
+        versions = self._versions.values()
+        pending = [incident for version in versions if (incident := version.pending()) is not None]
+        opened = [incident for version in versions for incident in version.open.values()]
+        return [*_newest(opened), *_newest(pending), *_newest(self._resolved.values())]
 
-    def _see(self, version: str, finding: Finding, spec: ModelSpec) -> Incident | None:
-        incident = self.state.open.get(version)
-        if incident is None:
-            return self._open(version, finding, spec) if finding.firing else None
-        incident = _with_evidence(incident, finding)
-        if not finding.firing:
-            return self._resolve(incident, finding)
-        raised = incident.severity == "warning" and finding.severity == "critical"
-        if raised:
-            summary = _worse(incident, finding, spec)
-            incident = msgspec.structs.replace(incident, severity="critical", summary=summary)
-        self.state.open[version] = incident
-        return incident if raised else None
+    def _of(self, version: str) -> VersionIncidents:
+        found = self._versions.get(version)
+        if found is None:
+            found = self._versions[version] = VersionIncidents(self._model, version)
+        return found
 
-    def _open(self, version: str, finding: Finding, spec: ModelSpec) -> Incident:
-        incident = Incident(
-            id=_identity(self._model, version, finding),
-            model=self._model,
-            version=version,
-            signals=[finding.signal],
-            state="open",
-            severity=finding.severity,
-            direction=finding.direction,
-            opened=finding.end,
-            updated=finding.end,
-            summary="",
-            evidence=[finding],
-        )
-        incident = msgspec.structs.replace(incident, summary=_worse(incident, finding, spec))
-        self.state.open[version] = incident
-        return incident
+    def _keep(self, version: str, of_version: VersionIncidents, told: list[Told]) -> list[Told]:
+        if of_version.changed:
+            of_version.changed = False
+            self._journal.put(key("incidents", self._model, version), lambda: pack(of_version.state()))
+        for each in told:
+            if each.happening == "resolved":
+                self._retire(each.incident)
+        return told
 
-    def _resolve(self, incident: Incident, finding: Finding) -> Incident:
-        resolved = msgspec.structs.replace(
-            incident, state="resolved", resolved=finding.end, summary=_better(incident, finding)
-        )
-        del self.state.open[incident.version]
-        self.state.resolved = [*self.state.resolved, resolved][-MAX_RESOLVED:]
-        return resolved
+    def _retire(self, incident: Incident) -> None:
+        self._resolved[incident.id] = incident
+        self._journal.put(key("resolved", self._model, incident.version, incident.id), lambda: pack(incident))
+        for old in _newest(self._resolved.values())[MAX_RESOLVED:]:
+            del self._resolved[old.id]
+            self._journal.delete(key("resolved", self._model, old.version, old.id))
 
 
-def _identity(model: str, version: str, finding: Finding) -> str:
-    parts = [model, version, finding.signal, finding.end]
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:16]
-
-
-def _with_evidence(incident: Incident, finding: Finding) -> Incident:
-    evidence = incident.evidence
-    if len(evidence) >= MAX_EVIDENCE:
-        evidence = [evidence[0], *evidence[2:]]  # the one that opened it stays
-    return msgspec.structs.replace(
-        incident, updated=max(incident.updated, finding.end), evidence=[*evidence, finding]
-    )
-
-
-def _worse(incident: Incident, finding: Finding, spec: ModelSpec) -> str:
-    limit = finding.threshold
-    band = "no baseline is known" if limit is None else f"the baseline's limit is {limit:.4g}"
-    signal = "mean absolute error" if spec.task == "regression" else "error rate"
-    return (
-        f"{incident.model} version {incident.version}: {signal} rose from {finding.expected:.4g} to "
-        f"{finding.value:.4g}{_share(finding)} after {finding.n:,} scored predictions ({finding.check}), {band}; "
-        "compare inputs and labels since then with the reference, and roll back or retrain if they are sound."
-    )
-
-
-def _better(incident: Incident, finding: Finding) -> str:
-    return (
-        f"{incident.model} version {incident.version}: the mean error fell from {finding.expected:.4g} to "
-        f"{finding.value:.4g} after {finding.n:,} scored predictions ({finding.check}); it had been worse since "
-        f"{incident.opened:%Y-%m-%d %H:%M} UTC."
-    )
-
-
-def _share(finding: Finding) -> str:
-    return f" ({finding.value / finding.expected - 1.0:+.0%})" if finding.value and finding.expected else ""
+def _newest(incidents: Iterable[Incident]) -> list[Incident]:
+    return sorted(incidents, key=lambda incident: (incident.opened, incident.id), reverse=True)

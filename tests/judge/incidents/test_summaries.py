@@ -1,0 +1,91 @@
+"""What is read at three in the morning, word for word."""
+
+from __future__ import annotations
+
+from monitor_stream.events.results import Finding
+from monitor_stream.events.spec import DAY, ModelSpec
+from tests.judge.incidents.findings import Heard, T, detection, drift, error
+
+
+def said(*findings: Finding, spec: ModelSpec | None = None) -> str:
+    heard = Heard(spec) if spec else Heard()
+    heard.hear(*findings)
+    return heard.newest.summary
+
+
+def test_errors_alone() -> None:
+    """What, how much against what is usual and allowed, on how many, and that no input explains it."""
+    assert said(detection(7.5)) == (
+        "churn version 3, since 2013-03-08 12:00 UTC: error rate 0.31, usually 0.2 (+55%), limit 0.26, n=1,204 (adwin). "
+        "No input is known to have moved: look first at the labels and the segments since then; roll back or retrain if "
+        "they are right."
+    )
+
+
+def test_a_regression_without_a_baseline() -> None:
+    """Its unit is that of the target, and there is no limit to name."""
+    spec = ModelSpec(model="bikes", version="7", task="regression")
+    assert said(detection(0.25, value=96.4, expected=31.2, threshold=None), spec=spec).startswith(
+        "bikes version 7, since 2013-03-01 06:00 UTC: mean absolute error 96.4, usually 31.2 (+209%), n=1,204 (adwin). "
+    )
+
+
+def test_drift_alone() -> None:
+    """Which features, the strongest first with its numbers, and that it costs nothing yet."""
+    assert said(drift(0, "carrier", 3.0), drift(0, "hour", 2.1)) == (
+        "churn version 3, since 2013-03-01 00:00 UTC: 2 features drifted, carrier, hour (js 0.26, usually 0.02, limit 0.1, "
+        "n=9,000). Look first at carrier, and whether it moved on purpose; errors are not known to have risen."
+    )
+
+
+def test_drift_with_loss_says_both() -> None:
+    """The errors first, then what moved with them."""
+    assert said(drift(0, "carrier", 3.0), error(0, effect=1.5, severity="critical")) == (
+        "churn version 3, since 2013-03-01 00:00 UTC: error rate 0.29, usually 0.2 (+45%), limit 0.26, n=9,000 (level); "
+        "1 feature drifted, carrier (js 0.26, usually 0.02, limit 0.1, n=9,000). Look first at carrier, moved "
+        "together with the errors; retrain on newer data if that is how the world is now."
+    )
+
+
+def test_quality_names_who_can_mend_it() -> None:
+    """Broken input is not the model's fault."""
+    finding = drift(
+        0, "distance", 4.0, signal="quality", check="missing", detail="42 % of distance is missing."
+    )
+    assert said(finding) == (
+        "churn version 3, since 2013-03-01 00:00 UTC: 42 % of distance is missing, missing 0.34, usually 0.02, limit 0.1, "
+        "n=9,000. Look first at whoever fills distance: broken input is mended there, not by a new model."
+    )
+
+
+def test_traffic() -> None:
+    """How many came, and how many usually come."""
+    finding = drift(
+        0, "", 4.0, signal="volume", check="hour_of_week", detail="12 predictions from Friday 00:00 UTC on."
+    )
+    assert said(finding) == (
+        "churn version 3, since 2013-03-01 00:00 UTC: 12 predictions from Friday 00:00 UTC on, hour_of_week 0.34, "
+        "usually 0.02, limit 0.1, n=9,000. Look first at the callers of the model, and at what sends its events."
+    )
+
+
+def test_recovery() -> None:
+    """How long it took, and what it was."""
+    heard = Heard()
+    heard.hear(detection(7.5))
+    heard.hear(detection(9.75, better=True))
+    assert heard.newest.summary == (
+        "churn version 3: back to normal after 2 d 6 h. It was: error rate 0.31, usually 0.2 (+55%), limit 0.26, n=1,204 "
+        "(adwin)."
+    )
+
+
+def test_a_version_that_was_replaced() -> None:
+    """Closed, and not called recovered."""
+    heard = Heard()
+    heard.hear(detection(1.0))
+    [told] = heard.incidents.supersede("3", heard.spec, "4", T + 2 * DAY)
+    assert told.incident.summary == (
+        "churn version 3: closed after 1 d 0 h, as version 4 has taken its place. It was: error rate 0.31, usually 0.2 "
+        "(+55%), limit 0.26, n=1,204 (adwin)."
+    )
