@@ -106,6 +106,9 @@ def _swapped(span: DriftSpan) -> Finding:
         start=span.start,
         end=span.end,
         n=span.n,
+        value=float(len(span.swapped)),
+        expected=0.0,
+        threshold=1.0,
         effect=float(len(span.swapped)),
         detail=f"{pairs} seem to have exchanged their values."
         if pairs
