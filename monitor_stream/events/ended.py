@@ -22,6 +22,7 @@ class Ended(msgspec.Struct):
     at: float | None = None
     told: bool = False
     ticked: float | None = None
+    before: float | None = None  # the tick before the last
 
     def tell(self, ended: bool) -> None:  # as `Batch.ended` says it
         """Take what a batch says."""
@@ -31,4 +32,8 @@ class Ended(msgspec.Struct):
         """Take the processing time."""
         if self.told:
             self.at = self.ticked
-        self.told, self.ticked = False, now
+        self.told, self.ticked, self.before = False, now, self.ticked
+
+    def was_within(self, seconds: float) -> bool:
+        """Whether the topic was read to its end so many seconds ago or less, as of the tick before."""
+        return self.at is not None and self.before is not None and self.before - self.at < seconds

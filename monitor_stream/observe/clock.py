@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from monitor_stream.events.delta import Floats
+from monitor_stream.events.ended import Ended
 from monitor_stream.events.fold import Topic
 
 
@@ -69,14 +70,14 @@ class Silence(msgspec.Struct):
     since: float | None = None
     heard: bool = True
 
-    def seconds(self, ended: float | None, now: float, timeout: float) -> float:
-        """How long the topic, last known to be read to its end at `ended`, is known to be silent.
+    def seconds(self, ended: Ended, timeout: float) -> float:
+        """How long the topic is known to be silent: until it was last read to its end.
 
         None at all where that is longer ago than the time-out: who knows what waits there to be read.
         """
-        if self.since is None or ended is None or now - ended >= timeout:
+        if self.since is None or ended.at is None or not ended.was_within(timeout):
             return 0.0
-        return max(0.0, ended - self.since)
+        return max(0.0, ended.at - self.since)
 
     def tick(self, now: float) -> None:
         """Take the processing time: what was heard since the last tick was heard by now."""

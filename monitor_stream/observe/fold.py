@@ -86,10 +86,9 @@ class Observe:
         """Tell the processing time: a model that is idle in a topic does not wait for it."""
         for end in self._ends.values():
             end.tick(now)
-        ends = {topic: end.at for topic, end in self._ends.items()}
         for name, model in self._registry.models.items():
             disorder = self._registry.terms(name).allowed_disorder_seconds
-            model.tick(now, ends, self._limits.idle_timeout_seconds, disorder)
+            model.tick(now, self._ends, self._limits.idle_timeout_seconds, disorder)
 
     def drain(self) -> Outputs:
         """Deltas of every model with news, the records set aside, and the document of this source."""

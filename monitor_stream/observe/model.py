@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from monitor_stream.events.delta import Floats, Outcome
+from monitor_stream.events.ended import Ended
 from monitor_stream.events.fold import Topic
 from monitor_stream.observe.clock import Clock, Silence
 from monitor_stream.observe.columns import Array, Columns
@@ -226,12 +227,12 @@ class Model:
         moved = watermark - told[0] >= step or self.clock.time - told[1] >= step
         return moved or self.idle != self.announced_idle
 
-    def tick(self, now: float, ends: Mapping[Topic, float | None], timeout: float, disorder: float) -> None:
+    def tick(self, now: float, ends: Mapping[Topic, Ended], timeout: float, disorder: float) -> None:
         """Go on without the topics in which the model is idle; without both, at the pace of the wall."""
         silent: dict[Topic, float] = {}
         for topic, silence in self.silence.items():
             silence.tick(now)
-            silent[topic] = silence.seconds(ends[topic], now, timeout)
+            silent[topic] = silence.seconds(ends[topic], timeout)
         idle = [topic for topic, seconds in silent.items() if seconds >= timeout]
         self.idle = len(idle) == len(silent)
         if self.idle:

@@ -173,6 +173,16 @@ def test_a_model_is_not_idle_while_either_topic_is_behind() -> None:
         assert last(fold).idle
 
 
+def test_rare_ticks_tell_as_much() -> None:
+    """A worker that commits more rarely than the time-out lasts knows silence when it has looked in between."""
+    fold = new()
+    predict(fold, "a", 0.0)
+    tick(fold, 0.0, 100.0)
+    assert not last(fold).idle
+    tick(fold, 200.0)
+    assert last(fold).idle
+
+
 def test_a_pause_is_no_silence() -> None:
     """A worker that stood still for an hour knows nothing of that hour until it has looked again."""
     fold = new()
