@@ -18,7 +18,7 @@ ADD_VENV_MODULE = { \
 	$$as_root apt-get -qq update && $$as_root apt-get -qq install --no-install-recommends -y python3-venv >/dev/null; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test packages kafka lint format types unit integration bench chaos chaos-check generate constraints clean
+.PHONY: help demo test packages kafka lint format types unit integration bench chaos chaos-check evaluate generate constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,7 +44,7 @@ unit: $(VENV)/.test ## Run the tests that need no server
 	$(BIN)/pytest -m "not integration" $(PYTEST_ARGS)
 
 integration: $(VENV)/.test packages kafka ## Run the tests on a real Kafka and a real Valkey (KAFKA_BOOTSTRAP=, REDIS_URL= for yours)
-	$(BIN)/pytest -m "integration and not chaos" $(PYTEST_ARGS)
+	$(BIN)/pytest -m "integration and not sabotage" $(PYTEST_ARGS)
 
 packages: ## Install the Debian packages some tests need (promtool, alertmanager, a browser)
 	@sh tests/system-packages.sh
@@ -58,8 +58,11 @@ bench: $(VENV)/.test ## Measure throughput, latency and detection on this machin
 chaos: $(VENV)/.test kafka ## Kill, freeze, cut and fill everything while it runs, and check every total (CHAOS_ARGS=...)
 	$(BIN)/python -m loadtest.chaos $(CHAOS_ARGS)
 
-chaos-check: $(VENV)/.test kafka ## The short form of chaos, and proof that its verifier can fail; wants the machine for itself
-	$(BIN)/pytest -m chaos $(PYTEST_ARGS)
+chaos-check: $(VENV)/.test kafka ## Prove that the verifier of chaos can fail; wants the machine for itself
+	$(BIN)/pytest -m sabotage $(PYTEST_ARGS)
+
+evaluate: $(VENV)/.test ## Measure what is found, missed and raised falsely, and write docs/evaluation.md (minutes)
+	$(BIN)/python -m loadtest.evaluation $(EVALUATE_ARGS)
 
 generate: $(VENV)/.test ## Rewrite the committed files that are made from code
 	$(BIN)/python -m monitor_stream.generate
