@@ -92,6 +92,13 @@ SEGMENT: Final = Label(
     name="segment", help="value of the spec's first segment; `__other__` beyond the limit", symbol="S"
 )
 FEATURE: Final = Label(name="feature", help="name of the feature; `__other__` beyond the limit", symbol="K")
+DRIFT_FEATURE: Final = Label(
+    name="feature",
+    help="name of the feature, those that moved most first; `__prediction__`, `__score__`, `__target__`; and `__rows__` "
+    "for methods that look at rows as a whole",
+    symbol="(K+5)",
+)
+METHOD: Final = Label(name="method", help="which distance: each feature is judged by one")
 TOPIC: Final = Label(name="topic", help="name of the topic on the broker", symbol="T")
 PARTITION: Final = Label(name="partition", help="number of the partition", symbol="P")
 
@@ -381,6 +388,74 @@ DETECTIONS: Final = Metric(
     labels=(*BY_VERSION, DETECTOR),
     section=DRIFT,
     help="Changes of the error level that a detector saw",
+)
+DRIFT_SCORE: Final = Metric(
+    name="monitor_stream_drift_score",
+    kind="gauge",
+    unit="the method's unit",
+    labels=(*BY_VERSION, DRIFT_FEATURE, METHOD),
+    section=DRIFT,
+    help="How far a column of the newest judged drift span is from its reference",
+    advice="Methods have scales of their own, and a score grows as a span has fewer values: do not compare scores, and put no "
+    "limit on them. `monitor_stream_drift_threshold_ratio` is made for that.",
+)
+DRIFT_RATIO: Final = Metric(
+    name="monitor_stream_drift_threshold_ratio",
+    kind="gauge",
+    unit="thresholds",
+    labels=(*BY_VERSION, DRIFT_FEATURE, METHOD),
+    section=DRIFT,
+    help="The drift score as a multiple of its threshold; above 1 the column has drifted",
+    advice="The threshold follows from the number of values, the false alarms a month that the spec allows, and the least effect "
+    "that anybody cares for.",
+)
+DRIFT_SAMPLES: Final = Metric(
+    name="monitor_stream_drift_window_samples",
+    kind="gauge",
+    unit="samples",
+    labels=BY_VERSION,
+    section=DRIFT,
+    help="Predictions in the newest judged drift span",
+)
+DRIFT_MIN_SAMPLES: Final = Metric(
+    name="monitor_stream_drift_min_samples",
+    kind="gauge",
+    unit="samples",
+    labels=BY_VERSION,
+    section=DRIFT,
+    help="Predictions from which a drift span is judged, alone or with those that follow",
+)
+DRIFT_END: Final = Metric(
+    name="monitor_stream_drift_window_end_timestamp_seconds",
+    kind="gauge",
+    unit="seconds",
+    labels=BY_VERSION,
+    section=DRIFT,
+    help="End of the newest judged drift span",
+)
+REFERENCE: Final = Metric(
+    name="monitor_stream_reference_timestamp_seconds",
+    kind="gauge",
+    unit="seconds",
+    labels=BY_VERSION,
+    section=DRIFT,
+    help="When the references were made, or up to when they were learned from the stream",
+)
+DRIFTED: Final = Metric(
+    name="monitor_stream_drifted_features",
+    kind="gauge",
+    unit="features",
+    labels=BY_VERSION,
+    section=DRIFT,
+    help="Features that had drifted in the newest judged span, all of them, also those without a series",
+)
+MONITORED: Final = Metric(
+    name="monitor_stream_monitored_features",
+    kind="gauge",
+    unit="features",
+    labels=BY_VERSION,
+    section=DRIFT,
+    help="Features that could be compared with their reference in the newest judged span",
 )
 INCIDENTS: Final = Metric(
     name="monitor_stream_open_incidents",
@@ -723,7 +798,9 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
     SCORED, BAD, OBJECTIVE,
     *(metric for measure in MEASURES for metric in (measure.current, measure.baseline)),
     LIMIT, SAMPLES, MIN_SAMPLES, ABSOLUTE_ERROR,
-    DRIFT_DETECTED, DETECTIONS, INCIDENTS,
+    DRIFT_DETECTED, DETECTIONS,
+    DRIFT_SCORE, DRIFT_RATIO, DRIFTED, MONITORED, DRIFT_SAMPLES, DRIFT_MIN_SAMPLES, DRIFT_END, REFERENCE,
+    INCIDENTS,
     FEATURE_VALUES, FEATURE_INVALID, VIOLATIONS, LATE, LATE_ROWS,
     READ, DEAD_LETTERS, NEWEST, UPDATED, FORKS, GAPS,
     BUILD_INFO, COLLECTOR_DURATION, COLLECTOR_SERIES, COLLECTOR_ERRORS, SERIES_LIMIT_EXCEEDED,

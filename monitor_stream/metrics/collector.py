@@ -6,6 +6,7 @@ gone from the metrics. Nothing is kept from scrape to scrape but who has a serie
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
@@ -16,7 +17,15 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from monitor_stream.events.fold import Topic
-from monitor_stream.events.results import Incident, Metrics, ModelResults, SourceResults, VersionResults
+from monitor_stream.events.results import (
+    ColumnDrift,
+    Incident,
+    Metrics,
+    ModelResults,
+    SourceResults,
+    VersionResults,
+)
+from monitor_stream.events.tables import PREDICTION, SCORE, TARGET
 from monitor_stream.metrics import catalogue
 from monitor_stream.metrics.catalogue import MEASURE_OF, Metric
 from monitor_stream.metrics.documents import Documents
@@ -25,6 +34,10 @@ from monitor_stream.metrics.limits import Seats, SeriesLimits, fold
 
 #: Field of a feature's totals → the label it is exported under.
 _INVALID = {"missing": "missing", "wrong_type": "type", "out_of_range": "range", "unseen": "unseen"}
+#: Columns that are no features; they always have a series.
+_SPECIAL = frozenset({PREDICTION, SCORE, TARGET})
+#: What stands for the feature where rows are looked at as a whole.
+_ROWS = "__rows__"
 #: Outcomes that belong to a version; the others belong to the model. Both begin at zero.
 _OF_VERSION = ("joined", "expired", "evicted")
 _OF_MODEL = ("duplicate", "orphan")
@@ -120,6 +133,7 @@ class ResultsCollector(Collector):
         _add_checks(out, of, version)
         self._add_segments(out, of, version)
         self._add_features(out, of, version)
+        self._add_distances(out, of, version)
 
     def _add_segments(self, out: Exposition, of: tuple[str, str], version: VersionResults) -> None:
         totals = version.totals
@@ -148,8 +162,24 @@ class ResultsCollector(Collector):
             for feature, count in _column(features, field, seated).items():
                 out.add(catalogue.FEATURE_INVALID, (*of, feature, reason), count)
 
-    def _seats_of(self, kind: str, of: tuple[str, str], limit: int) -> Seats:
-        return self._seats.setdefault((kind, *of), Seats(limit))
+    def _add_distances(self, out: Exposition, of: tuple[str, str], version: VersionResults) -> None:
+        """Of the newest span; a label's is of the newest one that settled, since labels come late."""
+        if not version.drift:
+            return
+        newest = version.drift[-1]
+        ratios = {column.column: _ratio(column) for column in newest.columns if column.column not in _SPECIAL}
+        seated = self._seats_of("drift", of, self._limits.features, urgent=1.0).choose(ratios)
+        for metric in (catalogue.DRIFT_SCORE, catalogue.DRIFT_RATIO):
+            self._count_cut(metric, len(ratios) - len(seated))
+        shown = [column for column in newest.columns if column.column in seated or column.column in _SPECIAL]
+        labelled = [column for span in version.drift for column in span.columns if column.column == TARGET]
+        for column in (*(column for column in shown if column.column != TARGET), *labelled[-1:]):
+            _add_distance(out, (*of, column.column, column.method or ""), column)
+        for method in newest.multivariate:
+            _add_distance(out, (*of, _ROWS, method.column), method)
+
+    def _seats_of(self, kind: str, of: tuple[str, str], limit: int, *, urgent: float = math.inf) -> Seats:
+        return self._seats.setdefault((kind, *of), Seats(limit, urgent))
 
     def _count_cut(self, metric: Metric, count: int) -> None:
         self._cut[metric.name] += max(count, 0)
@@ -158,6 +188,19 @@ class ResultsCollector(Collector):
         living = {(model, version.version) for model, versions in shown.items() for version in versions}
         for key in [key for key in self._seats if key[1:] not in living]:
             del self._seats[key]
+
+
+def _ratio(column: ColumnDrift) -> float:
+    """The score in thresholds, 0 where either is not known."""
+    return column.value / column.threshold if column.value is not None and column.threshold else 0.0
+
+
+def _add_distance(out: Exposition, labels: tuple[str, str, str, str], column: ColumnDrift) -> None:
+    if column.value is None:
+        return
+    out.add(catalogue.DRIFT_SCORE, labels, column.value)
+    if column.threshold:
+        out.add(catalogue.DRIFT_RATIO, labels, _ratio(column))
 
 
 def _activity(version: VersionResults) -> tuple[float, str]:
@@ -246,6 +289,16 @@ def _add_drift(out: Exposition, of: tuple[str, str], version: VersionResults) ->
     detectors = dict.fromkeys(catalogue.DETECTOR.values, 0)
     for detector, count in (detectors | version.totals.detections).items():
         out.add(catalogue.DETECTIONS, (*of, detector), count)
+    if version.reference_made is not None:
+        out.add(catalogue.REFERENCE, of, version.reference_made)
+        out.add(catalogue.DRIFT_MIN_SAMPLES, of, version.min_samples)
+    if version.drift:
+        newest = version.drift[-1]
+        features = [c for c in newest.columns if c.column not in _SPECIAL and c.value is not None]
+        out.add(catalogue.DRIFT_SAMPLES, of, newest.n)
+        out.add(catalogue.DRIFT_END, of, newest.end.timestamp())
+        out.add(catalogue.MONITORED, of, len(features))
+        out.add(catalogue.DRIFTED, of, sum(column.drifted for column in features))
 
 
 def _add_checks(out: Exposition, of: tuple[str, str], version: VersionResults) -> None:

@@ -7,6 +7,7 @@ is free, the largest first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated
 
@@ -28,7 +29,7 @@ class SeriesLimits(msgspec.Struct, frozen=True, kw_only=True):
     versions
         V, of one model: those with the newest predictions. Older ones are left out.
     segments, features
-        S and K, of one version. Further ones are counted together as ``__other__``.
+        S and K, of one version. Further ones are counted together as ``__other__``, and of drift left out.
     """
 
     models: Limit = 200
@@ -40,6 +41,12 @@ class SeriesLimits(msgspec.Struct, frozen=True, kw_only=True):
 class Seats:
     """Gives out a limited number of seats, and remembers who has one.
 
+    Parameters
+    ----------
+    urgent
+        Who claims more than this and finds no free seat takes that of the smallest claim below: for gauges, whose series
+        may end.
+
     >>> seats = Seats(2)
     >>> sorted(seats.choose({"a": 1, "b": 5, "c": 3}))
     ['b', 'c']
@@ -47,19 +54,30 @@ class Seats:
     ['b', 'c']
     >>> sorted(seats.choose({"a": 9, "c": 3}))
     ['a', 'c']
+    >>> seats = Seats(1, urgent=1.0)
+    >>> sorted(seats.choose({"a": 0.5, "b": 0.4})), sorted(seats.choose({"a": 0.5, "b": 0.9}))
+    (['a'], ['a'])
+    >>> sorted(seats.choose({"a": 0.5, "b": 1.5})), sorted(seats.choose({"a": 3.0, "b": 1.5}))
+    (['b'], ['b'])
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, urgent: float = math.inf) -> None:
         self._limit = limit
+        self._urgent = urgent
         self._taken: set[str] = set()
 
     def choose(self, candidates: Mapping[str, float]) -> frozenset[str]:
         """Who has a seat now; `candidates` maps each name to its claim, and equal claims go by name."""
         self._taken &= candidates.keys()
-        if len(self._taken) < self._limit:
-            waiting = candidates.keys() - self._taken
-            ranked = sorted(waiting, key=lambda name: (-candidates[name], name))
-            self._taken.update(ranked[: self._limit - len(self._taken)])
+        waiting = sorted(candidates.keys() - self._taken, key=lambda name: (-candidates[name], name))
+        free = self._limit - len(self._taken)
+        self._taken.update(waiting[:free])
+        for name in waiting[free:]:
+            least = min(self._taken, key=lambda taken: (candidates[taken], taken))
+            if not candidates[least] <= self._urgent < candidates[name]:
+                break
+            self._taken.remove(least)
+            self._taken.add(name)
         return frozenset(self._taken)
 
 

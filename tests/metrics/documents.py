@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from monitor_stream.events.results import (
+    ColumnDrift,
     Detection,
+    DriftSpan,
     FeatureResult,
     Finding,
     Histogram,
@@ -190,6 +192,53 @@ def rolling(task: Task, end: datetime, n: int, level: float) -> dict[Literal["5m
     }
 
 
+def column(name: str, ratio: float, *, n: int = 900) -> ColumnDrift:
+    """A column so many times its threshold away."""
+    return ColumnDrift(
+        column=name,
+        n=n,
+        method="js",
+        value=0.08 * ratio,
+        expected=0.03,
+        threshold=0.08,
+        p_value=0.3 if ratio < 1.0 else 1e-9,
+        drifted=ratio > 1.0,
+        top=[("UA", 0.31, 0.31 + 0.1 * ratio)],
+    )
+
+
+def drift_span(
+    start: datetime, columns: list[ColumnDrift], *, settled: bool, model: str, version: str
+) -> DriftSpan:
+    """A day of drift."""
+    features = [each for each in columns if not each.column.startswith("__") and each.value is not None]
+    share = sum(each.drifted for each in features) / len(features) if features else None
+    return DriftSpan(
+        model=model,
+        version=version,
+        start=start,
+        end=start + DAY,
+        revision=2 if settled else 1,
+        settled=settled,
+        n=900,
+        reference="8f1c2ab09e31",
+        columns=columns,
+        drifted_share=share,
+    )
+
+
+def flight_drift() -> list[DriftSpan]:
+    """Two days that have settled, with labels, and one that has closed, on which the carriers moved."""
+
+    def day(at: int, carrier: float, *, settled: bool) -> DriftSpan:
+        columns = [column("carrier", carrier), column("distance", 0.4), column("__score__", 0.6)]
+        columns.append(ColumnDrift(column="gate", n=0, not_computable="no values"))
+        columns += [column("__target__", 0.2 + at / 10)] if settled else []
+        return drift_span(START + at * DAY, columns, settled=settled, model="flight-late", version="3")
+
+    return [day(0, 0.3, settled=True), day(1, 0.5, settled=True), day(2, 2.5, settled=False)]
+
+
 def flight_late(*, predictions: int = 284_821, scored: int = 277_337, updated: float = 1.7e9) -> ModelResults:
     """A binary model in its band, with a hundred hours of windows and ninety days."""
     end = START + 100 * HOUR
@@ -235,6 +284,8 @@ def flight_late(*, predictions: int = 284_821, scored: int = 277_337, updated: f
         windows=windows,
         days=days,
         detections=[],
+        drift=flight_drift(),
+        reference_made=START.timestamp() - 86400.0,
     )
     return ModelResults(
         model="flight-late",

@@ -16,7 +16,17 @@ from monitor_stream.metrics.limits import SeriesLimits
 from monitor_stream.metrics.registry import render, results_registry
 from monitor_stream.settings import Settings
 from tests.commands import find_command
-from tests.metrics.documents import HOSTILE, bike_demand, fleet, flight_late, newcomer
+from tests.metrics.documents import (
+    DAY,
+    HOSTILE,
+    START,
+    bike_demand,
+    column,
+    drift_span,
+    fleet,
+    flight_late,
+    newcomer,
+)
 from tests.metrics.strict import parse_openmetrics
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -125,6 +135,59 @@ def test_drift_and_incidents_are_shown(registry: CollectorRegistry) -> None:
     assert value(series, "open_incidents", severity="warning", **of) == 0
     assert value(series, "drift_detected", scope="error", **of) == 1
     assert value(series, "drift_detections_total", detector="adwin", **of) == 1
+
+
+def test_the_distances_are_of_the_newest_span(registry: CollectorRegistry) -> None:
+    """Score and multiple of the threshold by column, and counts of all features, not of those with a series."""
+    series = scrape(registry)
+    of = {"model": "flight-late", "version": "3"}
+    assert value(series, "drift_score", feature="carrier", method="js", **of) == pytest.approx(0.2)
+    assert value(series, "drift_threshold_ratio", feature="carrier", method="js", **of) == pytest.approx(2.5)
+    assert value(series, "drift_threshold_ratio", feature="__score__", method="js", **of) == pytest.approx(
+        0.6
+    )
+    assert value(series, "drifted_features", **of) == 1
+    assert value(series, "monitored_features", **of) == 2
+    assert value(series, "drift_window_samples", **of) == 900
+    assert value(series, "drift_min_samples", **of) == 500
+    assert value(series, "drift_window_end_timestamp_seconds", **of) == (START + 3 * DAY).timestamp()
+    assert value(series, "reference_timestamp_seconds", **of) == START.timestamp() - 86400.0
+    assert not [labels for name, labels in series if ("feature", "gate") in labels and "drift" in name]
+
+
+def test_the_label_is_of_the_newest_span_that_settled(registry: CollectorRegistry) -> None:
+    """Labels come late: the newest span has none yet."""
+    of = {"model": "flight-late", "version": "3", "feature": "__target__", "method": "js"}
+    assert value(scrape(registry), "drift_threshold_ratio", **of) == pytest.approx(0.3)
+
+
+def test_a_model_without_references_has_no_drift(registry: CollectorRegistry) -> None:
+    """Nothing is exported, rather than zeros."""
+    names = {name for name, labels in scrape(registry) if ("model", "bike-demand") in labels}
+    assert not [name for name in names if "drift" in name and "detect" not in name]
+
+
+def test_what_drifts_gets_a_series_in_place_of_what_does_not(holder: Holder) -> None:
+    """Beyond the limit the features that drifted are shown; while they do, they keep their series."""
+
+    def shown(**ratios: float) -> set[str]:
+        columns = [column(name, ratio) for name, ratio in ratios.items()]
+        document = flight_late()
+        span = drift_span(START, columns, settled=False, model="flight-late", version="3")
+        version = msgspec.structs.replace(document.versions["3"], drift=[span])
+        holder.hold(msgspec.structs.replace(document, versions={"3": version}))
+        series = scrape(few)
+        assert value(series, "monitored_features", model="flight-late", version="3") == len(ratios)
+        return {dict(labels)["feature"] for name, labels in series if name.endswith("drift_threshold_ratio")}
+
+    few = results_registry(holder, SeriesLimits(features=2), Settings().topic)
+    assert shown(a=0.5, b=0.2, c=0.1) == {"a", "b"}
+    assert shown(a=0.1, b=0.2, c=0.9) == {"a", "b"}
+    assert shown(a=0.5, b=0.2, c=3.0) == {"a", "c"}
+    assert shown(a=0.5, b=9.0, c=2.0) == {"b", "c"}
+    assert shown(a=9.9, b=1.5, c=1.1) == {"b", "c"}
+    dropped = "monitor_stream_drift_threshold_ratio"
+    assert value(scrape(few), "series_limit_exceeded_total", metric=dropped) > 0
 
 
 def test_histograms_are_cumulative(registry: CollectorRegistry) -> None:
@@ -248,7 +311,7 @@ def test_the_bound_holds(holder: Holder) -> None:
     registry = results_registry(
         holder, SeriesLimits(models=1, versions=1, segments=1, features=1), Settings().topic
     )
-    sizes = {"M": 1, "V": 1, "S": 2, "K": 2, "T": 7, "P": 1, "N": len(CATALOGUE)}
+    sizes = {"M": 1, "V": 1, "S": 2, "K": 2, "(K+5)": 6, "T": 7, "P": 1, "N": len(CATALOGUE)}
     series = scrape(registry)
     for metric in CATALOGUE:
         bound = 1

@@ -30,7 +30,7 @@ def test_topics_are_made_as_declared_and_once(settings: Settings) -> None:
     """Applied to an empty cluster all topics come to be, with their configuration; applied again nothing happens."""
     first = topics.apply(settings)
     assert {change.kind for change in first.changes} == {"create"}
-    assert len(first.changes) == 7
+    assert len(first.changes) == 8
     assert topics.apply(settings).is_empty
     there = topics.existing(settings)
     for role, declaration in topics.declarations().items():
