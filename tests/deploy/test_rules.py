@@ -114,7 +114,7 @@ def test_rules_group_only_by_labels_that_exist() -> None:
             for label in labels_of(metric)
         }
         if any(metric_of(name) is None for name in names(rule["expr"])):
-            known |= {"model", "version", "metric", "window", "topic"}
+            known |= {"model", "version", "feature", "metric", "window", "topic"}
         assert grouped_labels(rule["expr"]) - known - TARGET_LABELS == set(), rule
 
 
