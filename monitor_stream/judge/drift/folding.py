@@ -20,9 +20,12 @@ _CELLS: Final = 10
 #: A category rarer than this is counted with the others.
 _MIN_SHARE: Final = 0.01
 #: The least count that is expected in a cell. From 5 on (Cochran) a count behaves nearly like a normal number. The
-#: logarithms of `psi` and `kl` jump where a cell is empty: they want cells that hardly ever are.
-_MIN_EXPECTED: Final[dict[Distance, float]] = {"psi": 10.0, "kl": 10.0}
+#: logarithms of `psi` and `kl`, and the root of `hellinger`, jump where a cell is empty: they want cells that hardly ever are.
+_MIN_EXPECTED: Final[dict[Distance, float]] = {"psi": 15.0, "kl": 10.0, "hellinger": 10.0}
 _COCHRAN: Final = 5.0
+#: The least count that is expected outside the commonest cell: with less the few values a count can take make steps in the
+#: law that no threshold falls between.
+_MIN_OUTSIDE: Final = 15.0
 
 #: Distances of cumulated shares: a rare bin is no weight of its own there, and nothing need be folded.
 CUMULATIVE: Final[frozenset[Distance]] = frozenset({"wasserstein", "ks"})
@@ -42,25 +45,24 @@ def cells(bins: Bins, method: Distance, n: float) -> Ints:
     reference has none at all they stay apart, so that a category nobody has seen shows.
 
     It follows from the reference and `rung` alone, so that calibration and judgement fold alike. Raises
-    `NotComputableError` when fewer than two cells remain; for `ks` and `wasserstein`, which fold nothing, when fewer than 5 values
-    are expected outside the largest bin.
+    `NotComputableError` where fewer than 15 values are expected outside the commonest cell.
 
     >>> bins = Bins(shares=np.full(8, 0.125), size=10_000.0, positions=np.arange(8.0))
-    >>> cells(bins, "js", 100), cells(bins, "psi", 50)
+    >>> cells(bins, "js", 100), cells(bins, "kl", 50)
     (array([0, 1, 2, 3, 4, 5, 6, 7]), array([0, 0, 1, 1, 2, 2, 3, 3]))
     """
+    if np.count_nonzero(bins.shares) < 2:
+        raise NotComputableError("the reference has a single value")
+    # Shares that are sums fall short of round numbers by a rounding error.
+    one = (1.0 - 1e-9) / min(rung(n), bins.size)
     if method in CUMULATIVE:
         if not bins.ordered:
             raise NotComputableError(f"{method} needs numbers, and these are categories")
         found: Ints = np.arange(len(bins.shares))
-        even = bins.shares.max() <= 1.0 - _COCHRAN / min(rung(n), bins.size)
     else:
-        least = _MIN_EXPECTED.get(method, _COCHRAN) / min(rung(n), bins.size)
+        least = _MIN_EXPECTED.get(method, _COCHRAN) * one
         found = _neighbours(bins.shares, least) if bins.ordered else _others(bins.shares, least)
-        even = np.count_nonzero(np.bincount(found, bins.shares)) > 1
-    if np.count_nonzero(bins.shares) < 2:
-        raise NotComputableError("the reference has a single value")
-    if not even:
+    if 1.0 - np.bincount(found, bins.shares).max() < _MIN_OUTSIDE * one:
         raise NotComputableError(f"{rung(n)} values are too few for shares so uneven")
     return found
 
@@ -102,7 +104,7 @@ def ladder(bins: Bins, method: Distance) -> list[int]:
 
     >>> bins = Bins(shares=np.array([0.9, 0.08, 0.02, 0.0]), size=10_000.0, positions=np.zeros(0))
     >>> ladder(bins, "js")[:5]
-    [50, 100, 200, 499, 500]
+    [200, 499, 500, 1000, 2000]
     """
     found: list[int] = []
     before: Ints | None = None

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from scipy import special
 
-from monitor_stream.events.delta import Floats
+from monitor_stream.events.delta import Floats, Ints
 from monitor_stream.events.spec import Calibration, Distance, Reference
 from monitor_stream.judge.drift.bins import Bins
 from monitor_stream.judge.drift.calibration import QUADRATIC
@@ -24,6 +24,7 @@ _DRAWS: Final = 2_000
 #: From this size on cumulated shares are as good as normal, and one law, drawn so often, does for all sizes.
 _NORMAL_FROM: Final = 2_000
 _NORMAL_DRAWS: Final = 10_000
+_PARTS: Final = 6
 
 
 def calibrate(
@@ -89,39 +90,76 @@ def _law(method: Distance, u: Floats, weights: Floats) -> _Law:
 def _windows(measure: Measure, n: int, m: float, rng: np.random.Generator) -> tuple[Floats, Floats]:
     r"""U/c of windows that differ more than chance would make them, and their weights, which set that right.
 
-    What matters is the far tail, and plain windows hardly ever get there. These come from a reference with fewer
-    values, so that c is λ times as large; each counts by the ratio of its Dirichlet-multinomial probabilities.
+    What matters is the far tail, and plain windows hardly ever get there. In these the counts of `_parts` come from a reference
+    with fewer values, so that c is λ times as large; each window counts by the ratio of its Dirichlet-multinomial
+    probabilities. Within a part counts are drawn as they are.
     """
-    shares = measure.shares[measure.shares > 0.0]
-    inflation = _inflation(len(shares) - 1)
+    parts = _parts(measure)
+    masses = np.array([measure.shares[part].sum() for part in parts])
     c = 1.0 / n + 1.0 / m
-    k = 1.0 / (inflation * c - 1.0 / n)
-    counts = rng.multinomial(n, rng.dirichlet(k * shares, size=_DRAWS)).astype(np.float64)
+    k = 1.0 / (_inflation(len(parts) - 1) * c - 1.0 / n)
+    held = rng.multinomial(n, rng.dirichlet(k * masses, size=_DRAWS))
     g = special.gammaln
     log_weights = (
-        (g(counts + m * shares) - g(counts + k * shares)).sum(axis=-1)
-        - (g(m * shares) - g(k * shares)).sum()
+        (g(held + m * masses) - g(held + k * masses)).sum(axis=-1)
+        - (g(m * masses) - g(k * masses)).sum()
         + (g(m) - g(m + n) - g(k) + g(k + n))
     )
-    whole = np.zeros((_DRAWS, len(measure.shares)))
-    whole[:, measure.shares > 0.0] = counts
-    return _u(measure, whole) / c, np.exp(log_weights)
+    counts = np.zeros((_DRAWS, len(measure.shares)))
+    for index, part in enumerate(parts):
+        inside = rng.dirichlet(m * measure.shares[part], size=_DRAWS)
+        counts[:, part] = rng.multinomial(held[:, index], inside) if len(part) > 1 else held[:, [index]]
+    return _u(measure, counts) / c, np.exp(log_weights)
 
 
 def _normal(measure: Measure, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """The same as n and m grow: normal changes of the shares, λ times as wide, weighed by the ratio of densities."""
+    """The same as n and m grow: normal changes of the shares, those of parts λ times as wide, weighed by the densities."""
+    parts = _parts(measure)
     shares = measure.shares
-    degrees = int(np.count_nonzero(shares)) - 1
+    masses = np.array([shares[part].sum() for part in parts])
+    degrees = len(parts) - 1
     inflation = _inflation(degrees)
-    z = rng.standard_normal((_NORMAL_DRAWS, len(shares))) * math.sqrt(inflation)
-    roots = np.sqrt(shares)
-    # The part along the roots would change the sum of the shares: it is taken out, and weighs nothing.
-    z -= (z @ roots)[:, None] * roots
-    inside = (z[:, shares > 0.0] ** 2).sum(axis=-1)
-    log_weights = 0.5 * degrees * math.log(inflation) - 0.5 * (1.0 - 1.0 / inflation) * inside
+    between = math.sqrt(inflation) * _bridge(masses, rng)
+    square = (between**2 / masses).sum(axis=-1)
+    log_weights = 0.5 * degrees * math.log(inflation) - 0.5 * (1.0 - 1.0 / inflation) * square / inflation
+    changes = np.zeros((_NORMAL_DRAWS, len(shares)))
+    for index, part in enumerate(parts):
+        inside = shares[part] / masses[index]
+        changes[:, part] = between[:, [index]] * inside + math.sqrt(masses[index]) * _bridge(inside, rng)
     # So small a change is linear, and so near to the shares no count is negative.
     step = 1e-6
-    return _u(measure, shares + step * roots * z) / step**2, np.exp(log_weights)
+    return _u(measure, shares + step * changes) / step**2, np.exp(log_weights)
+
+
+def _bridge(shares: Floats, rng: np.random.Generator) -> Floats:
+    """Normal draws with the covariance of one multinomial draw, diag(p) − p pᵀ: shape ``(draws, len(shares))``."""
+    roots = np.sqrt(shares)
+    z = rng.standard_normal((_NORMAL_DRAWS, len(shares)))
+    # What points along the roots would change the sum of the shares.
+    found: Floats = roots * (z - (z @ roots)[:, None] * roots)
+    return found
+
+
+def _parts(measure: Measure) -> list[Ints]:
+    """The cells with a share, in groups that are drawn more widely as a whole.
+
+    Each by itself, but for cumulated shares: there are many bins, and what makes a large distance is a shift of many. The
+    bins form up to six runs in which the distance feels the same amount of chance.
+    """
+    present = np.flatnonzero(measure.shares)
+    if measure.method not in CUMULATIVE:
+        return list(present[:, None])
+    below = np.cumsum(measure.shares)
+    felt = np.sqrt(np.maximum(below * (1.0 - below), 0.0))
+    if measure.method == "wasserstein":
+        felt[:-1] *= np.diff(measure.positions)
+    places = np.cumsum(felt[present]) - felt[present] / 2.0
+    runs = np.minimum(
+        _PARTS * places / max(felt[present].sum(), np.finfo(np.float64).tiny), _PARTS - 1
+    ).astype(int)
+    parts = [present[runs == run] for run in np.unique(runs)]
+    # A single run leaves nothing to draw widely: the bins must be few.
+    return parts if len(parts) > 1 else list(present[:, None])
 
 
 def _inflation(degrees: int) -> float:
