@@ -1,26 +1,12 @@
 """A worker that is asked to end before it has begun."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
-from monitor_stream.settings import Settings
 from monitor_stream.stream.worker import work
-from tests.servers import KafkaServer, ValkeyServer
 from tests.stream.cluster import Cluster
 from tests.stream.counting import CountingJudge, CountingObserve
-
-
-@pytest.fixture
-async def cluster(kafka: KafkaServer, valkey: ValkeyServer, unique: str) -> AsyncIterator[Cluster]:
-    settings = Settings(
-        bootstrap=kafka.bootstrap, redis=valkey.url, application=unique, topic_prefix=unique, worker_port=0
-    )
-    cluster = Cluster(settings)
-    cluster.create_topics()
-    yield cluster
-    await cluster.end()
 
 
 @pytest.mark.parametrize("tenths", range(0, 16, 2))

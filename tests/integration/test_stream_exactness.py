@@ -6,28 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor_stream.settings import Settings
 from monitor_stream.state.redis import open_store
-from tests.servers import KafkaServer, ValkeyServer
 from tests.stream.cluster import PARTITIONS, Cluster
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def cluster(kafka: KafkaServer, valkey: ValkeyServer, unique: str) -> AsyncIterator[Cluster]:
-    settings = Settings(
-        bootstrap=kafka.bootstrap,
-        redis=valkey.url,
-        application=unique,
-        topic_prefix=unique,
-        commit_interval_seconds=0.2,
-        session_timeout_seconds=6.0,
-    )
-    cluster = Cluster(settings)
-    cluster.create_topics()
-    yield cluster
-    await cluster.end()
 
 
 @pytest.fixture

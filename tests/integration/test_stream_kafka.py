@@ -1,7 +1,6 @@
 """What Kafka may bring: any codec, transactions, a topic at its end; and what a worker says of servers not there."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from typing import get_args
 
 import pytest
 import redis
@@ -9,38 +8,16 @@ from confluent_kafka import Producer
 
 from monitor_stream.embedded.ports import free_ports
 from monitor_stream.errors import BrokerError, SchemaError, StoreError, TopicsError
+from monitor_stream.events.fold import Topic
 from monitor_stream.settings import Settings
-from tests.servers import KafkaServer, ValkeyServer
-from tests.stream.cluster import Cluster
+from tests.servers import ValkeyServer
+from tests.stream.cluster import PARTITIONS, Cluster, until
 
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-async def cluster(kafka: KafkaServer, valkey: ValkeyServer, unique: str) -> AsyncIterator[Cluster]:
-    cluster = Cluster(
-        Settings(
-            bootstrap=kafka.bootstrap,
-            redis=valkey.url,
-            application=unique,
-            topic_prefix=unique,
-            commit_interval_seconds=0.2,
-            session_timeout_seconds=6.0,
-        )
-    )
-    yield cluster
-    await cluster.end()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10.0):
-        while not condition():  # noqa: ASYNC110  # counters do not announce themselves
-            await asyncio.sleep(0.05)
-
-
 async def test_every_codec_is_read(cluster: Cluster) -> None:
     """Records come through, whichever codec a producer chose."""
-    cluster.create_topics()
     codecs = ("none", "gzip", "snappy", "lz4", "zstd")
     for index, codec in enumerate(codecs):
         cluster.produce("predictions", range(100 * index, 100 * index + 100), compression=codec)
@@ -51,7 +28,6 @@ async def test_every_codec_is_read(cluster: Cluster) -> None:
 
 async def test_aborted_transactions_do_not_count(cluster: Cluster) -> None:
     """Only what was committed is read, and a topic that ends in a transaction mark is read to its end."""
-    cluster.create_topics()
     bootstrap = cluster.settings.bootstrap
     producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": cluster.settings.application})
     producer.init_transactions()
@@ -69,6 +45,19 @@ async def test_aborted_transactions_do_not_count(cluster: Cluster) -> None:
     assert "labels" in counted.ended
 
 
+async def test_the_end_of_a_topic_is_told_again(cluster: Cluster) -> None:
+    """While nothing comes, the folds hear every second or two that nothing does: silence is what was listened to."""
+    cluster.produce("labels", range(10))
+    async with cluster.working() as stats:
+        await cluster.until_judged(10)
+
+        def applied() -> int:
+            return sum(stats.snapshot().batch_seconds["observe"].counts)
+
+        before = applied()
+        await until(lambda: applied() >= before + 3 * 2 * PARTITIONS)
+
+
 async def test_kafka_that_is_away_is_named(valkey: ValkeyServer) -> None:
     """Without Kafka the sentence says which address was tried."""
     (port,) = free_ports(1)
@@ -79,7 +68,6 @@ async def test_kafka_that_is_away_is_named(valkey: ValkeyServer) -> None:
 
 async def test_a_store_that_is_away_is_named(cluster: Cluster) -> None:
     """Without Redis the sentence says which address was tried."""
-    cluster.create_topics()
     (port,) = free_ports(1)
     cluster.settings = Settings(
         bootstrap=cluster.settings.bootstrap,
@@ -94,7 +82,6 @@ async def test_a_store_that_is_away_is_named(cluster: Cluster) -> None:
 
 async def test_state_of_another_version_ends_the_worker(cluster: Cluster) -> None:
     """State that this version cannot read is a sentence at start, not a worker that sits on its partitions."""
-    cluster.create_topics()
     with redis.Redis.from_url(cluster.settings.redis) as client:
         client.hset(f"{{{cluster.settings.application}:judge:1}}:state", "@schema", "99")
     with pytest.raises(SchemaError, match=r"judge, partition 1.*schema 99"):
@@ -102,27 +89,18 @@ async def test_state_of_another_version_ends_the_worker(cluster: Cluster) -> Non
             pass
 
 
-async def test_topics_that_are_missing_are_named(cluster: Cluster) -> None:
+async def test_topics_that_are_missing_are_named(bare_cluster: Cluster) -> None:
     """Without topics the sentence names them, and the command that makes them."""
-    cluster.create_topics({"predictions": 2, "labels": 2})
+    bare_cluster.create_topics({"predictions": 2, "labels": 2})
     with pytest.raises(TopicsError, match=r"deltas.*topics apply"):
-        async with cluster.working():
+        async with bare_cluster.working():
             pass
 
 
-async def test_unequal_partition_counts_are_refused(cluster: Cluster) -> None:
+async def test_unequal_partition_counts_are_refused(bare_cluster: Cluster) -> None:
     """Predictions and labels with different partition counts never meet: the worker does not start."""
-    cluster.create_topics(
-        {
-            "predictions": 2,
-            "labels": 3,
-            "deltas": 2,
-            "windows": 1,
-            "incidents": 1,
-            "models": 1,
-            "deadletters": 1,
-        }
-    )
+    others: dict[Topic, int] = dict.fromkeys(get_args(Topic), 1)
+    bare_cluster.create_topics(others | {"predictions": 2, "labels": 3, "deltas": 2})
     with pytest.raises(TopicsError, match=r"2 partitions and .* 3: "):
-        async with cluster.working():
+        async with bare_cluster.working():
             pass

@@ -1,7 +1,6 @@
 """Model specs come from the compacted topic: all before the folds start, then as they change."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 from confluent_kafka import Producer
@@ -13,7 +12,7 @@ from monitor_stream.settings import Settings
 from monitor_stream.stream.health import WorkerStats
 from monitor_stream.stream.models import ModelFeed
 from tests.servers import KafkaServer
-from tests.stream.cluster import Cluster
+from tests.stream.cluster import Cluster, until
 
 pytestmark = pytest.mark.integration
 
@@ -26,12 +25,6 @@ def publish(settings: Settings, key: bytes, value: bytes | None) -> None:
 
 def spec(model: str, version: str, owner: str = "") -> bytes:
     return encode_json(ModelSpec(model=model, version=version, task="binary", owner=owner))
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10.0):
-        while not condition():  # noqa: ASYNC110  # a spec does not announce itself
-            await asyncio.sleep(0.02)
 
 
 async def test_specs_are_there_before_the_start_and_follow(

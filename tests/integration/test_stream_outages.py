@@ -1,15 +1,14 @@
 """Servers that die under a running worker: it waits, goes on, and counts each record once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from monitor_stream.embedded import Kafka, Valkey
 from monitor_stream.embedded.kafka import QUICK_RESTART
-from monitor_stream.settings import Settings
-from tests.stream.cluster import Cluster
+from tests.stream.cluster import Cluster, until
 
 pytestmark = pytest.mark.integration
 
@@ -35,30 +34,6 @@ def servers(mortal: Servers) -> Servers:
         if not server.is_running:
             server.restart()
     return mortal
-
-
-@pytest.fixture
-async def cluster(servers: Servers, unique: str) -> AsyncIterator[Cluster]:
-    kafka, valkey = servers
-    cluster = Cluster(
-        Settings(
-            bootstrap=kafka.bootstrap,
-            redis=valkey.url,
-            application=unique,
-            topic_prefix=unique,
-            commit_interval_seconds=0.2,
-            session_timeout_seconds=6.0,
-        )
-    )
-    cluster.create_topics()
-    yield cluster
-    await cluster.end()
-
-
-async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  # counters do not announce themselves
-            await asyncio.sleep(0.05)
 
 
 async def test_both_servers_may_crash_under_a_worker(servers: Servers, cluster: Cluster) -> None:

@@ -2,35 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from monitor_stream.config import confluent_config
-from monitor_stream.settings import Settings
-from tests.servers import KafkaServer, ValkeyServer
 from tests.stream.cluster import PARTITIONS, Cluster
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-async def cluster(kafka: KafkaServer, valkey: ValkeyServer, unique: str) -> AsyncIterator[Cluster]:
-    cluster = Cluster(
-        Settings(
-            bootstrap=kafka.bootstrap,
-            redis=valkey.url,
-            application=unique,
-            topic_prefix=unique,
-            commit_interval_seconds=0.2,
-            session_timeout_seconds=6.0,
-        )
-    )
-    cluster.create_topics()
-    yield cluster
-    await cluster.end()
 
 
 def letters(cluster: Cluster) -> set[bytes]:

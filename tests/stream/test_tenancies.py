@@ -108,6 +108,21 @@ async def test_records_below_the_next_offset_are_skipped() -> None:
     assert (await world.observed()).sums == {"labels": 45}
 
 
+async def test_the_end_of_a_topic_is_no_news_after_a_while() -> None:
+    """A fetch that waited long before it was applied tells its records, and not that there are no more."""
+    world = World()
+    world.produce("labels", numbers(0, 10))
+    world.produce("predictions", numbers(0, 10))
+    worker = Worker(world)
+    await worker.take()
+    await worker.read(world.place("labels"), 10, age=60.0)
+    await worker.read(world.place("predictions"), 10, age=1.0)
+    await worker.commit()
+    counted = await world.observed()
+    assert counted.records == {"predictions": 10, "labels": 10}
+    assert counted.ended == ["predictions"]
+
+
 @pytest.mark.parametrize("failure", ["before", "after"])
 async def test_an_ambiguous_commit_is_sent_again(failure: str) -> None:
     """Whether or not the store wrote before its answer was lost, the commit counts once."""

@@ -155,8 +155,8 @@ class Worker:
     async def take(self) -> None:
         await self.tenancies.take(self, self.world.places())
 
-    async def read(self, place: Place, count: int) -> int:
-        """Fetch and apply so many records; returns how many there were."""
+    async def read(self, place: Place, count: int, *, age: float = 0.0) -> int:
+        """Fetch and apply so many records, so many seconds later; returns how many there were."""
         start = max(self.positions.get(place, 0), self.world.first[place])
         values = self.world.topics[place][start : start + count]
         if not values:
@@ -171,7 +171,7 @@ class Worker:
             list(values),
             position=self.positions[place],
             end=end,
-            told=time.time(),
+            told=time.time() - age,
         )
         if fetch is not None:
             await self.tenancies.apply(self, fetch)
