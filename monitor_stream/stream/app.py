@@ -13,9 +13,9 @@ from monitor_stream.events.fold import Topic
 from monitor_stream.settings import Settings
 from monitor_stream.state.contract import FoldName
 from monitor_stream.stream.assignor import Assignor
+from monitor_stream.stream.fetch import Fetch
 from monitor_stream.stream.places import INPUTS
 from monitor_stream.stream.tenancies import Tenancies
-from monitor_stream.stream.tenancy import Fetch
 from monitor_stream.stream.transport import App
 
 #: Records of one fetch: what a rebalance may have to wait for, and what one call of a fold works on.

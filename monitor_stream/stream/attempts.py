@@ -15,13 +15,14 @@ from monitor_stream.state.contract import Attempt, Store
 from monitor_stream.stream.broker import Log
 from monitor_stream.stream.committing import Committer
 from monitor_stream.stream.feeding import Feeder
+from monitor_stream.stream.fetch import Fetch
 from monitor_stream.stream.health import WorkerStats
 from monitor_stream.stream.held import Held
 from monitor_stream.stream.moments import Observer
 from monitor_stream.stream.patience import Patience, insist
 from monitor_stream.stream.pieces import Piece
 from monitor_stream.stream.places import Place, key_of
-from monitor_stream.stream.tenancy import Fetch, Tenancy
+from monitor_stream.stream.tenancy import Tenancy
 
 log = logging.getLogger(__name__)
 

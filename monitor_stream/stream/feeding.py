@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 from monitor_stream.settings import Settings
+from monitor_stream.stream.fetch import Fetch
 from monitor_stream.stream.health import WorkerStats
 from monitor_stream.stream.held import Held
-from monitor_stream.stream.tenancy import Fetch, Tenancy
+from monitor_stream.stream.tenancy import Tenancy
 
 
 class Feeder:

@@ -19,13 +19,13 @@ from monitor_stream.stream.attempts import Attempts
 from monitor_stream.stream.broker import Log, Outlet
 from monitor_stream.stream.committing import Committer
 from monitor_stream.stream.feeding import Feeder
+from monitor_stream.stream.fetch import Fetch
 from monitor_stream.stream.health import WorkerStats
 from monitor_stream.stream.held import Held
 from monitor_stream.stream.moments import Observer, nobody
 from monitor_stream.stream.patience import Patience
 from monitor_stream.stream.places import Place, by_fold, roles
 from monitor_stream.stream.taking import Taker
-from monitor_stream.stream.tenancy import Fetch
 
 log = logging.getLogger(__name__)
 

@@ -11,45 +11,8 @@ import msgspec
 
 from monitor_stream.events.fold import Batch, Changes, Fold, Message, Topic
 from monitor_stream.state.contract import Claim, Commit, Holding
+from monitor_stream.stream.batches import count_below, cut
 from monitor_stream.stream.pieces import Piece, first_piece
-
-#: How long a word of the broker holds that a partition is read to its end; it speaks each 1.5 s or more often.
-FRESH_SECONDS: Final = 5.0
-
-
-class Fetch(msgspec.Struct, frozen=True, gc=False):
-    """What one fetch brought of one partition, stamped with the tenancy that was in force when it was fetched.
-
-    `position` is the offset to read next: behind the last record, and behind marks of transactions that follow it.
-    `end` is the end of the partition, as the broker told it with this fetch, and `told` when it did, in Unix seconds.
-    """
-
-    tenancy: Tenancy
-    batch: Batch
-    position: int
-    end: int
-    told: float
-
-    def aged(self, now: float) -> Fetch:
-        """The fetch as it is to be applied now: what the broker told of the end some time ago is worth nothing.
-
-        A fetch may have waited long, for the store or for the machine, and who knows what has come since.
-        """
-        if self.batch.ended and now - self.told > FRESH_SECONDS:
-            return msgspec.structs.replace(self, batch=msgspec.structs.replace(self.batch, ended=False))
-        return self
-
-    def part(self, count: int) -> tuple[Fetch, Fetch | None]:
-        """The first `count` records, and the rest, if there is one."""
-        batch = self.batch
-        if count == len(batch.offsets):
-            return self, None
-        first = msgspec.structs.replace(_slice(batch, 0, count), ended=False)
-        rest = _slice(batch, count, len(batch.offsets))
-        return (
-            msgspec.structs.replace(self, batch=first, position=first.offsets[-1] + 1),
-            msgspec.structs.replace(self, batch=rest),
-        )
 
 
 class Missed(msgspec.Struct, frozen=True):
@@ -121,9 +84,9 @@ class Tenancy:
         Raises whatever the fold raises; its memory is worth nothing from then on.
         """
         following = self.offsets[batch.topic]
-        known = _count_below(batch.offsets, following)
+        known = count_below(batch.offsets, following)
         if known:
-            batch = _slice(batch, known, len(batch.offsets))
+            batch = cut(batch, known, len(batch.offsets))
         self.untold = self.untold or bool(batch.offsets)
         if batch.offsets or batch.ended:
             self.fold.apply(batch)
@@ -138,7 +101,7 @@ class Tenancy:
     def next_piece(self, batch: Batch, attempts: int) -> Piece:
         """What of a batch to apply next, where that calls for care; see `first_piece`."""
         topic, offsets = batch.topic, batch.offsets
-        if known := _count_below(offsets, self.offsets[topic]):
+        if known := count_below(offsets, self.offsets[topic]):
             return Piece(known)
         doubt = self._doubt if self._doubt is not None and self._doubt.topic == topic else None
         if doubt is not None and offsets[0] >= doubt.end:
@@ -214,15 +177,6 @@ class Tenancy:
             self._published, _message = self._outbox.popleft()
 
 
-def _slice(batch: Batch, start: int, stop: int) -> Batch:
-    return msgspec.structs.replace(
-        batch,
-        offsets=batch.offsets[start:stop],
-        timestamps=batch.timestamps[start:stop],
-        values=batch.values[start:stop],
-    )
-
-
 def _joined(first: Commit, then: Commit) -> Commit:
     """One commit that does what two do, one after the other."""
     puts = {**first.changes.puts, **then.changes.puts}
@@ -235,14 +189,3 @@ def _joined(first: Commit, then: Commit) -> Commit:
         results={**first.results, **then.results},
         outbox=[*first.outbox, *then.outbox],
     )
-
-
-def _count_below(offsets: Sequence[int], offset: int) -> int:
-    """How many of the ascending offsets lie below one.
-
-    >>> _count_below([3, 4, 7], 5)
-    2
-    """
-    if not offsets or offsets[0] >= offset:
-        return 0
-    return sum(1 for each in offsets if each < offset)

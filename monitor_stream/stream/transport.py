@@ -28,9 +28,9 @@ from faust.types import TP, ConsumerMessage
 from mode import ServiceT
 
 from monitor_stream.errors import MonitorStreamError
+from monitor_stream.stream.fetch import Fetch
 from monitor_stream.stream.places import Place
 from monitor_stream.stream.tenancies import Tenancies
-from monitor_stream.stream.tenancy import Fetch
 
 log = logging.getLogger(__name__)
 
