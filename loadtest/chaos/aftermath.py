@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from loadtest.chaos.expect import expect
 from loadtest.chaos.log import logs
@@ -49,16 +49,13 @@ def restored_and_emptied(run: Run, say: Callable[[str], object]) -> Verdict:
     for slot in world.workers():
         run.stop(slot)
         slot.start()
-    world.await_end()
+    world.await_part()
     for name, lose in (("store restored from a backup", restore), ("store emptied", _empty)):
         say(name)
-        before = forks(world)
+        before = {} if lose is _empty else forks(world)
         lose(world)
         run.faults[name] += 1
-        world.await_progress(new_epoch=True)
-        world.await_end()
-        if not any(count > (0 if lose is _empty else before[model]) for model, count in forks(world).items()):
-            run.complaints.append(f"{name}: no fork was counted")
+        _await_fork(world, before, name)
     say("rebuild")
     _refuse_while_alive(run)
     for slot in world.workers():
@@ -71,6 +68,13 @@ def restored_and_emptied(run: Run, say: Callable[[str], object]) -> Verdict:
     world.await_progress()
     world.await_end()
     return verify(world, expect(logs(world.kafka.bootstrap), max_record_bytes=MAX_RECORD_BYTES), since=since)
+
+
+def _await_fork(world: World, before: Mapping[str, int], name: str) -> None:
+    def counted() -> bool:
+        return any(count > before.get(model, 0) for model, count in forks(world).items())
+
+    world.await_that(counted, f"{name}, and no fork is counted", every=0.5)
 
 
 def partitions_increased(run: Run) -> None:

@@ -104,24 +104,17 @@ def two_rebalances(run: Run) -> None:
     for slot in idle:
         slot.start()
         time.sleep(run.draw.uniform(0.1, 0.6))
-    _await_part(run)
+    run.world.await_part()
     for slot in idle:
         run.world.await_progress()
         run.stop(slot)
-
-
-def _await_part(run: Run) -> None:
-    """Until each worker that should run has taken part: a busy machine needs many seconds to start one."""
-    run.world.await_that(
-        lambda: all(slot.took_part for slot in run.world.workers()), "a worker does not take part"
-    )
 
 
 def away_and_back(run: Run) -> None:
     """Partitions go from A to B and back to A, which was there all the time."""
     (slot, *_) = [slot for slot in run.world.slots if not slot.wanted]
     slot.start()
-    _await_part(run)
+    run.world.await_part()
     run.world.await_progress()
     run.stop(slot)
 
@@ -130,7 +123,7 @@ def one_to_four_to_one(run: Run) -> None:
     """Scale out, and in."""
     for count in (1, 4, 1):
         _scale(run, count)
-        _await_part(run)
+        run.world.await_part()
         run.world.await_progress()
     _scale(run, run.workers)
 
@@ -167,7 +160,7 @@ def rolling_restart(run: Run) -> None:
     for slot in run.world.workers():
         run.stop(slot)
         slot.start()
-        _await_part(run)
+        run.world.await_part()
         run.world.await_progress()
 
 

@@ -445,11 +445,15 @@ class World:
             quiet = 0 if behind else quiet + 1
             patience.wait((behind, quiet), seconds=0.4)
 
-    def await_that(self, condition: Callable[[], bool], what: str) -> None:
-        """Until something is so."""
+    def await_part(self) -> None:
+        """Until each worker that should run has taken part: a busy machine needs many seconds to start one."""
+        self.await_that(lambda: all(slot.took_part for slot in self.workers()), "a worker does not take part")
+
+    def await_that(self, condition: Callable[[], bool], what: str, *, every: float = 0.05) -> None:
+        """Until something is so; it is looked at again and again."""
         patience = _Patience(lambda: what)
         while not condition():
-            patience.wait(None)
+            patience.wait(None, seconds=every)
 
     def _behind(self) -> str:
         ends = {role: self.ends_of(role) for role in ("predictions", "labels", "deltas")}
