@@ -20,10 +20,11 @@ from sklearn.metrics import f1_score, mean_absolute_error, r2_score, roc_auc_sco
 
 from monitor_stream.errors import InputError, SpecError
 from monitor_stream.events.spec import CategoricalReference, ModelSpec, NumericReference
+from monitor_stream.judge.drift.reference import numeric_reference
 from monitor_stream.profile import profile
 from monitor_stream.profile.command import pretty
 from monitor_stream.profile.command import profile as command
-from monitor_stream.profile.reference import categorical_reference, numeric_reference
+from monitor_stream.profile.reference import reference_of
 
 ROWS = 6_000
 
@@ -125,7 +126,7 @@ def test_a_categorical_reference_is_that_of_its_values(rows: Any, spec: ModelSpe
 def test_bins_hold_every_value_and_none_is_empty(values: list[float]) -> None:
     """With ties there are fewer bins; the shares are those of the values at or below each edge."""
     column = np.array(values)
-    found = numeric_reference("x", column, len(column))
+    found = numeric_reference(column, len(column))
     assert len(found.shares) == len(found.edges) + 1 <= 40
     assert all(share > 0 for share in found.shares)
     assert found.edges == sorted(set(found.edges))
@@ -137,7 +138,8 @@ def test_bins_hold_every_value_and_none_is_empty(values: list[float]) -> None:
 def test_rare_categories_are_counted_together() -> None:
     """Fifty categories have names; the shares of the rest add up in `other`."""
     text = pa.array([f"c{n:02}" for n in range(60) for _ in range(60 - n)] + [None])
-    found = categorical_reference("x", text, len(text))
+    found = reference_of("x", text, "categorical")
+    assert isinstance(found, CategoricalReference)
     assert len(found.shares) == 50
     assert found.other == pytest.approx(sum(range(1, 11)) / sum(range(1, 61)))
     assert sum(found.shares.values()) + found.other == pytest.approx(1)
