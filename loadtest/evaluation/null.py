@@ -111,7 +111,7 @@ def _rates(
     laws = [_calibrations(each) for each in lent]
     part = trials // _REFERENCES
     for n in sizes:
-        hits: dict[tuple[Distance, float], int] = {}
+        hits: dict[tuple[Distance, float], list[int]] = {}
         for each, law in zip(lent, laws, strict=True):
             bins = Bins.of(each)
             before, truth = _population(kind, bins, m, part, rng)
@@ -124,15 +124,15 @@ def _rates(
                 values = _values(measure, before, now)
                 for level in levels:
                     hit = np.count_nonzero(values >= threshold(calibration, level, n, m))
-                    hits[method, level] = hits.get((method, level), 0) + hit
-        for (method, level), count in hits.items():
+                    hits.setdefault((method, level), []).append(int(hit))
+        for (method, level), counts in hits.items():
             yield Rate(
                 kind=kind,
                 method=method,
                 n=n,
                 level=level,
-                rate=count / (part * _REFERENCES),
-                trials=part * _REFERENCES,
+                rate=sum(counts) / (part * len(counts)),
+                trials=part * len(counts),
             )
 
 

@@ -21,7 +21,7 @@ _CELLS: Final = 10
 _MIN_SHARE: Final = 0.01
 #: The least count that is expected in a cell. From 5 on (Cochran) a count behaves nearly like a normal number. The
 #: logarithms of `psi` and `kl`, and the root of `hellinger`, jump where a cell is empty: they want cells that hardly ever are.
-_MIN_EXPECTED: Final[dict[Distance, float]] = {"psi": 15.0, "kl": 10.0, "hellinger": 10.0}
+_MIN_EXPECTED: Final[dict[Distance, float]] = {"psi": 15.0, "kl": 10.0, "hellinger": 15.0}
 _COCHRAN: Final = 5.0
 #: The least count that is expected outside the commonest cell: with less the few values a count can take make steps in the
 #: law that no threshold falls between.

@@ -121,7 +121,7 @@ def _normal(measure: Measure, rng: np.random.Generator) -> tuple[Floats, Floats]
     inflation = _inflation(degrees)
     between = math.sqrt(inflation) * _bridge(masses, rng)
     square = (between**2 / masses).sum(axis=-1)
-    log_weights = 0.5 * degrees * math.log(inflation) - 0.5 * (1.0 - 1.0 / inflation) * square / inflation
+    log_weights = 0.5 * degrees * math.log(inflation) - 0.5 * (1.0 - 1.0 / inflation) * square
     changes = np.zeros((_NORMAL_DRAWS, len(shares)))
     for index, part in enumerate(parts):
         inside = shares[part] / masses[index]
