@@ -117,10 +117,7 @@ class History:
 
     def came_to(self, place: Place, time: float) -> int:
         """The last offset of a place that was read before a time; -1 if none was."""
-        return max(
-            (read.last for read in self._reads if (read.role, read.partition) == place and read.time < time),
-            default=-1,
-        )
+        return max((read.last for read in self._of(place) if read.time < time), default=-1)
 
     def pauses(self) -> list[Cost]:
         """From each end of a tenure to the next commit of its partition, in seconds."""
@@ -137,19 +134,27 @@ class History:
     def lost(self, removed: Mapping[Place, tuple[float, int]]) -> dict[Place, range]:
         """What nobody read, given when what lay below which offset of a place was removed.
 
-        The last claim that stood below that offset tells: those after it stood above, by a commit.
+        The last claim that stood below that offset tells: those after it stood above, by a commit. A broker that crashes
+        may have what was removed once more; what was read of it after all is not lost.
         """
-        return {
-            place: range(max(stood, default=first), first)
-            for place, (time, first) in removed.items()
-            for stood in [list(self._stood_below(place, time, first))[-1:]]
-        }
+        return {place: self._lost(place, time, first) for place, (time, first) in removed.items()}
 
-    def _stood_below(self, place: Place, time: float, first: int) -> Iterator[int]:
+    def _lost(self, place: Place, time: float, first: int) -> range:
         role, partition = place
-        for tenure in self._in_order(partition, lambda tenure: tenure.claimed.time > time):
-            if (offset := tenure.claimed.offsets.get(role, 0)) < first:
-                yield offset
+        below = [
+            tenure.claimed
+            for tenure in self._in_order(partition, lambda tenure: tenure.claimed.time > time)
+            if tenure.claimed.offsets.get(role, 0) < first
+        ]
+        if not below:
+            return range(first, first)
+        read_from = min(
+            (read.first for read in self._of(place) if read.epoch >= below[-1].epoch), default=first
+        )
+        return range(below[-1].offsets.get(role, 0), min(first, read_from))
+
+    def _of(self, place: Place) -> Iterator[Read]:
+        return (read for read in self._reads if (read.role, read.partition) == place)
 
     def _in_order(self, partition: int, which: Callable[[_Tenure], bool]) -> list[_Tenure]:
         tenures = self._tenures[partition]

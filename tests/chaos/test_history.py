@@ -107,6 +107,15 @@ def test_what_nobody_read_is_told_by_the_last_claim_below_it() -> None:
     assert of.lost({place: (7.0, 12)}) == {place: range(12, 12)}
 
 
+def test_what_came_back_with_the_broker_is_not_lost() -> None:
+    """A broker that crashes forgets that it had removed records, and they may be read after all."""
+    of = history(
+        (1, claimed(1.0, 1, 2)), (1, read(2.0, 1, 2, 8)), (2, claimed(5.0, 2, 2)), (2, read(6.0, 2, 2, 20))
+    )
+    place = ("labels", 0)
+    assert of.lost({place: (4.0, 12)}) == {place: range(2, 2)}
+
+
 def test_lines_outlive_their_process(tmp_path: Path) -> None:
     """Whatever was noted is read back, in the order of time over all processes."""
     lines: list[Entry] = [
