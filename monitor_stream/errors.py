@@ -9,6 +9,7 @@
     ├── EngineError        the stream engine is not the one this package was made for
     ├── PoisonError        too many records in a row crashed the code that read them
     ├── SpecError          a model spec or a reference cannot be read or made
+    ├── IncidentError      an incident is not known, or nothing can be said of it any more
     ├── InputError         a file handed to `replay` or `profile` cannot be read
     └── EmbeddedError      a server could not be run as a child process (`monitor_stream.embedded`)
 
@@ -52,6 +53,10 @@ class PoisonError(MonitorStreamError):
 
 class SpecError(MonitorStreamError):
     """A model spec or a reference cannot be read or made."""
+
+
+class IncidentError(MonitorStreamError):
+    """An incident is not known, or nothing can be said of it any more."""
 
 
 class InputError(MonitorStreamError):

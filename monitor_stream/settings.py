@@ -64,6 +64,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "monitor"
     host: Annotated[str, Meta(description="Address the server listens on.")] = "127.0.0.1"
     port: Annotated[int, Meta(description="Port of the server; 0 takes a free one.", ge=0, le=65535)] = 8000
+    read_only: Annotated[
+        bool,
+        Meta(
+            description="Whether the server only answers: nobody can acknowledge or silence an incident through it."
+        ),
+    ] = False
     worker_port: Annotated[
         int, Meta(description="Port of a worker's own metrics and health.", ge=0, le=65535)
     ] = 8001

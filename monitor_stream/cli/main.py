@@ -25,6 +25,7 @@ class Main(LazyGroup):
         "models": Lazy("monitor_stream.cli.models:models", "Publish, list and show model specs."),
         "profile": Lazy("monitor_stream.profile.command:profile", "Make a model spec from training data."),
         "replay": Lazy("monitor_stream.replay.command:replay", "Judge a file of events, without Kafka or Redis."),
+        "incidents": Lazy("monitor_stream.cli.incidents:incidents", "List, show, acknowledge and silence incidents."),
         "deadletters": Lazy("monitor_stream.cli.deadletters:deadletters", "List, show and replay what could not be read."),
         "rebuild": Lazy("monitor_stream.cli.rebuild:rebuild", "Forget what was counted, and read the log again."),
         "doctor": Lazy("monitor_stream.cli.doctor:doctor", "Check everything a worker needs, and say what to do."),

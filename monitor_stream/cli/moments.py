@@ -25,10 +25,35 @@ class Since(click.ParamType):
         text = str(value).strip()
         if "-" not in text:
             return time.time() - Duration().convert(text, param, ctx)
-        try:
-            found = datetime.fromisoformat(text)
-        except ValueError:
+        found = _moment(text)
+        if found is None:
             self.fail(
                 f"{text!r} is no duration such as 2h, and no time such as 2026-01-31T12:00Z", param, ctx
             )
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        return found
+
+
+class Until(click.ParamType):
+    """A time in RFC 3339 (UTC where it has no offset), as Unix seconds.
+
+    >>> Until().convert("2026-01-31T12:00Z", None, None)
+    1769860800.0
+    """
+
+    name = "until"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        found = _moment(str(value).strip())
+        if found is None:
+            self.fail(f"{value!r} is no time such as 2026-01-31T12:00Z", param, ctx)
+        return found
+
+
+def _moment(text: str) -> float | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -12,7 +12,7 @@ import msgspec
 
 from monitor_stream.events.deadletter import Reason
 from monitor_stream.events.delta import Outcome
-from monitor_stream.events.results import Detector
+from monitor_stream.events.results import Detector, Signal
 from monitor_stream.events.spec import Stage, Task
 from monitor_stream.events.tables import DELAY_BOUNDS, ERROR_BOUNDS, LATENCY_BOUNDS, Check
 
@@ -109,7 +109,8 @@ OUTCOME: Final = Label(
     values=get_args(Outcome),
 )
 WINDOW: Final = Label(name="window", help="how far back, in event time", values=("5m", "1h", "1d"))
-SCOPE: Final = Label(name="scope", help="what drifted", values=("error",))
+SCOPE: Final = Label(name="scope", help="what changed", values=("features", "prediction", "target", "error"))
+SIGNAL: Final = Label(name="signal", help="what an incident is about", values=get_args(Signal))
 DETECTOR: Final = Label(name="detector", help="which detector", values=get_args(Detector))
 SEVERITY: Final = Label(name="severity", help="how urgent", values=("warning", "critical"))
 CHECK: Final = Label(
@@ -379,7 +380,8 @@ DRIFT_DETECTED: Final = Metric(
     unit="1",
     labels=(*BY_VERSION, SCOPE),
     section=DRIFT,
-    help="Whether the level of the errors has changed for the worse and not come back",
+    help="Whether an incident is open because of it: errors for the worse, or a distribution that moved",
+    advice="After hysteresis: it takes several looks to begin and to end. Silenced incidents count too.",
 )
 DETECTIONS: Final = Metric(
     name="monitor_stream_drift_detections_total",
@@ -463,7 +465,41 @@ INCIDENTS: Final = Metric(
     unit="incidents",
     labels=(*BY_VERSION, SEVERITY),
     section=DRIFT,
-    help="Incidents that are open",
+    help="Incidents that are open and not silenced",
+    advice="`critical` is loss beyond what the baseline allows; all else is a `warning`.",
+)
+SILENCED: Final = Metric(
+    name="monitor_stream_silenced_incidents",
+    kind="gauge",
+    unit="incidents",
+    labels=(*BY_VERSION, SEVERITY),
+    section=DRIFT,
+    help="Incidents that are open, and that somebody has silenced until a time to come",
+)
+SIGNALS: Final = Metric(
+    name="monitor_stream_incident_signals",
+    kind="gauge",
+    unit="incidents",
+    labels=(*BY_VERSION, SIGNAL),
+    section=DRIFT,
+    help="Incidents, open and not silenced, in which a signal fires",
+    advice="An incident may have several: their sum counts nothing.",
+)
+OPENED: Final = Metric(
+    name="monitor_stream_incidents_opened_total",
+    kind="counter",
+    unit="incidents",
+    labels=(*BY_VERSION, SEVERITY),
+    section=DRIFT,
+    help="Incidents since the first event of the version, by the severity they opened with",
+)
+OLDEST_INCIDENT: Final = Metric(
+    name="monitor_stream_oldest_incident_timestamp_seconds",
+    kind="gauge",
+    unit="seconds",
+    labels=(*BY_VERSION, SEVERITY),
+    section=DRIFT,
+    help="When, in event time, the oldest of the incidents that are open and not silenced opened",
 )
 
 FEATURE_VALUES: Final = Metric(
@@ -800,7 +836,7 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
     LIMIT, SAMPLES, MIN_SAMPLES, ABSOLUTE_ERROR,
     DRIFT_DETECTED, DETECTIONS,
     DRIFT_SCORE, DRIFT_RATIO, DRIFTED, MONITORED, DRIFT_SAMPLES, DRIFT_MIN_SAMPLES, DRIFT_END, REFERENCE,
-    INCIDENTS,
+    INCIDENTS, SILENCED, SIGNALS, OPENED, OLDEST_INCIDENT,
     FEATURE_VALUES, FEATURE_INVALID, VIOLATIONS, LATE, LATE_ROWS,
     READ, DEAD_LETTERS, NEWEST, UPDATED, FORKS, GAPS,
     BUILD_INFO, COLLECTOR_DURATION, COLLECTOR_SERIES, COLLECTOR_ERRORS, SERIES_LIMIT_EXCEEDED,

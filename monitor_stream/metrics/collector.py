@@ -17,19 +17,13 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from monitor_stream.events.fold import Topic
-from monitor_stream.events.results import (
-    ColumnDrift,
-    Incident,
-    Metrics,
-    ModelResults,
-    SourceResults,
-    VersionResults,
-)
+from monitor_stream.events.results import ColumnDrift, Metrics, ModelResults, SourceResults, VersionResults
 from monitor_stream.events.tables import PREDICTION, SCORE, TARGET
 from monitor_stream.metrics import catalogue
 from monitor_stream.metrics.catalogue import MEASURE_OF, Metric
 from monitor_stream.metrics.documents import Documents
 from monitor_stream.metrics.exposition import Exposition
+from monitor_stream.metrics.incidents import add_incidents
 from monitor_stream.metrics.limits import Seats, SeriesLimits, fold
 
 #: Field of a feature's totals → the label it is exported under.
@@ -225,20 +219,9 @@ def _add_model(out: Exposition, model: ModelResults, versions: list[VersionResul
         out.add(catalogue.OBJECTIVE, of, max(objectives))
     for outcome, count in (dict.fromkeys(_OF_MODEL, 0) | model.outcomes).items():
         out.add(catalogue.LABELS, (model.model, "", outcome), count)
-    _add_incidents(out, model.model, model.incidents, versions)
-
-
-def _add_incidents(
-    out: Exposition, model: str, incidents: Iterable[Incident], versions: list[VersionResults]
-) -> None:
-    counted: Counter[tuple[str, str]] = Counter(
-        (each.version, each.severity) for each in incidents if each.state == "open"
-    )
     for version in versions:
-        for severity in catalogue.SEVERITY.values:
-            out.add(
-                catalogue.INCIDENTS, (model, version.version, severity), counted[version.version, severity]
-            )
+        incidents = [each for each in model.incidents if each.version == version.version]
+        add_incidents(out, (model.model, version.version), incidents, version.incidents_opened)
 
 
 def _add_traffic(out: Exposition, of: tuple[str, str], version: VersionResults) -> None:
@@ -285,7 +268,6 @@ def _add_metrics(out: Exposition, of: tuple[str, str], window: str, metrics: Met
 
 
 def _add_drift(out: Exposition, of: tuple[str, str], version: VersionResults) -> None:
-    out.add(catalogue.DRIFT_DETECTED, (*of, "error"), version.drift_detected)
     detectors = dict.fromkeys(catalogue.DETECTOR.values, 0)
     for detector, count in (detectors | version.totals.detections).items():
         out.add(catalogue.DETECTIONS, (*of, detector), count)

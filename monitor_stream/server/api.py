@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import unquote
 
 from litestar import Router, get
@@ -10,13 +10,18 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import PathParameter, QueryParameter
 
-from monitor_stream.events.results import Incident, ModelResults, VersionResults, Window
+from monitor_stream.events.results import Incident, ModelResults, Severity, VersionResults, Window
+from monitor_stream.incidents.find import all_incidents, find_incident
 from monitor_stream.server.fleet import Fleet, survey
 from monitor_stream.server.reader import Reader
 
 Results = NamedDependency[Reader]
 Model = Annotated[str, PathParameter(description="The model's name, percent-encoded: a slash is %2F.")]
 Version = Annotated[str | None, QueryParameter(description="Without it, the one with the newest prediction.")]
+Identity = Annotated[
+    str, PathParameter(description="The incident's id, or as much of it as no other begins with.")
+]
+State = Literal["pending", "open", "resolved"]
 Limit = Annotated[int, QueryParameter(ge=1, le=500, description="At most so many.")]
 
 
@@ -49,12 +54,29 @@ async def list_days(
 
 
 @get("/incidents", summary="Incidents")
-async def list_incidents(results: Results, limit: Limit = 100) -> list[Incident]:
-    """Incidents of all models: open ones first, then the newest."""
-    documents = await results.read()
-    incidents = [incident for model in documents.models.values() for incident in model.incidents]
-    incidents.sort(key=lambda each: (each.state == "open", each.opened, each.id), reverse=True)
-    return incidents[:limit]
+async def list_incidents(
+    results: Results,
+    model: Annotated[str | None, QueryParameter(description="Of this model alone.")] = None,
+    in_state: Annotated[
+        State | None, QueryParameter(name="state", description="In this state alone.")
+    ] = None,
+    severity: Annotated[Severity | None, QueryParameter(description="Of this severity alone.")] = None,
+    limit: Limit = 100,
+) -> list[Incident]:
+    """Incidents of all models: open ones first, then what waits for a second look, then the newest resolved."""
+    return [
+        incident
+        for incident in all_incidents(await results.read())
+        if model in {None, incident.model}
+        and in_state in {None, incident.state}
+        and severity in {None, incident.severity}
+    ][:limit]
+
+
+@get("/incidents/{identity:str}", summary="An incident")
+async def get_incident(results: Results, identity: Identity) -> Incident:
+    """An incident with its evidence."""
+    return find_incident(all_incidents(await results.read()), identity)
 
 
 async def _find_model(results: Reader, encoded: str) -> ModelResults:
@@ -74,5 +96,7 @@ def _find_version(model: ModelResults, version: str | None) -> VersionResults:
 
 
 api = Router(
-    "/api", route_handlers=[list_models, get_model, list_windows, list_days, list_incidents], tags=["Results"]
+    "/api",
+    route_handlers=[list_models, get_model, list_windows, list_days, list_incidents, get_incident],
+    tags=["Results"],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
@@ -14,9 +15,12 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Server as ServerObject
 from litestar.types import ASGIApp
 
-from monitor_stream.errors import MonitorStreamError
+from monitor_stream.errors import IncidentError, MonitorStreamError
+from monitor_stream.incidents.desk import Desk
+from monitor_stream.incidents.find import UnknownIncidentError
 from monitor_stream.metrics.limits import SeriesLimits
 from monitor_stream.metrics.registry import results_registry
+from monitor_stream.server.acknowledge import acknowledging
 from monitor_stream.server.api import api
 from monitor_stream.server.conditional import ConditionalGet
 from monitor_stream.server.health import health
@@ -34,8 +38,8 @@ class Problem(msgspec.Struct, frozen=True):
     detail: str
 
 
-def create_app(settings: Settings, reader: Reader) -> ASGIApp:
-    """The application over one reader."""
+def create_app(settings: Settings, reader: Reader, desk: Desk) -> ASGIApp:
+    """The application over one reader, and the desk where people speak of incidents."""
     limits = SeriesLimits(
         models=settings.max_exported_models,
         versions=settings.max_exported_versions,
@@ -45,12 +49,17 @@ def create_app(settings: Settings, reader: Reader) -> ASGIApp:
     registry = results_registry(reader, limits, settings.topic)
     return keep_encoded(
         Litestar(
-            route_handlers=[page, api, health, get_metrics],
+            route_handlers=[page, api, acknowledging(read_only=settings.read_only), health, get_metrics],
             dependencies={
+                "people": Provide(lambda: desk, sync_to_thread=False),
                 "results": Provide(lambda: reader, sync_to_thread=False),
                 "registry": Provide(lambda: registry, sync_to_thread=False),
             },
-            exception_handlers={MonitorStreamError: _unavailable},
+            exception_handlers={
+                MonitorStreamError: _answer(503),
+                IncidentError: _answer(400),
+                UnknownIncidentError: _answer(404),
+            },
             middleware=[ConditionalGet()],
             compression_config=CompressionConfig(backend="gzip", gzip_compress_level=4),
             openapi_config=OpenAPIConfig(
@@ -66,5 +75,8 @@ def create_app(settings: Settings, reader: Reader) -> ASGIApp:
     )
 
 
-def _unavailable(_: Request[Any, Any, Any], error: MonitorStreamError) -> Response[Problem]:
-    return Response(Problem(status_code=503, detail=str(error)), status_code=503)
+def _answer(status: int) -> Callable[[Request[Any, Any, Any], MonitorStreamError], Response[Problem]]:
+    def answer(_: Request[Any, Any, Any], error: MonitorStreamError) -> Response[Problem]:
+        return Response(Problem(status_code=status, detail=str(error)), status_code=status)
+
+    return answer

@@ -11,7 +11,9 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from monitor_stream.errors import MonitorStreamError, SchemaError, StoreError
-from monitor_stream.events.results import ModelResults, SourceResults
+from monitor_stream.events.results import Acknowledgement, ModelResults, SourceResults
+from monitor_stream.incidents.desk import read_acknowledgements
+from monitor_stream.incidents.overlay import lay_over
 from monitor_stream.metrics.documents import Documents
 from monitor_stream.state.contract import FoldName, Store
 
@@ -60,6 +62,10 @@ class Reader:
                 raise self._error
             return self.latest
 
+    def forget(self) -> None:
+        """Let the next one who asks read anew: something was written."""
+        self._read_at = float("-inf")
+
     async def _refresh(self) -> None:
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
@@ -78,14 +84,17 @@ class Reader:
         partitions = await self._partitions()
         judged = await self._store.results("judge", partitions["judge"])
         observed = await self._store.results("observe", partitions["observe"])
-        return await asyncio.to_thread(self._decode, judged, observed)
+        said = read_acknowledgements(await self._store.acknowledgements())
+        return await asyncio.to_thread(self._decode, judged, observed, said)
 
-    def _decode(self, judged: Mapping[str, bytes], observed: Mapping[str, bytes]) -> Documents:
+    def _decode(
+        self, judged: Mapping[str, bytes], observed: Mapping[str, bytes], said: Mapping[str, Acknowledgement]
+    ) -> Documents:
         models: dict[str, ModelResults] = {}
         for document in self._models.decode(judged):
             other = models.get(document.model)  # one is left behind where a topic got more partitions
             if other is None or document.updated > other.updated:
-                models[document.model] = document
+                models[document.model] = lay_over(document, said)
         sources = sorted(self._sources.decode(observed), key=lambda source: source.partition)
         return Documents(models=dict(sorted(models.items())), sources=tuple(sources))
 

@@ -12,6 +12,9 @@ import click
 import uvicorn
 
 from monitor_stream.errors import SettingsError
+from monitor_stream.events.fold import Message
+from monitor_stream.incidents.desk import Desk
+from monitor_stream.incidents.publish import publisher
 from monitor_stream.server.app import create_app
 from monitor_stream.server.headers import HEADERS
 from monitor_stream.server.partitions import TopicPartitions
@@ -29,10 +32,10 @@ class Server:
 
     port: int
 
-    def __init__(self, settings: Settings, reader: Reader) -> None:
+    def __init__(self, settings: Settings, reader: Reader, desk: Desk) -> None:
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
-                create_app(settings, reader),
+                create_app(settings, reader, desk),
                 ws="none",
                 log_config=None,
                 access_log=False,
@@ -70,13 +73,15 @@ def create_server(
     settings: Settings,
     store: Store,
     partitions: Callable[[], Awaitable[Mapping[FoldName, int]]] | None = None,
+    publish: Callable[[Message], Awaitable[None]] | None = None,
 ) -> Server:
     """Take the port and return the server, for the event loop that `store` belongs to.
 
-    `partitions` tells how many partitions each fold has; by default Kafka is asked. Raises `SettingsError` when the
-    port cannot be had.
+    `partitions` tells how many partitions each fold has; by default Kafka is asked. `publish` tells others what people
+    say of incidents; by default Kafka is told. Raises `SettingsError` when the port cannot be had.
     """
-    return Server(settings, Reader(store, partitions or TopicPartitions(settings).counts))
+    reader = Reader(store, partitions or TopicPartitions(settings).counts)
+    return Server(settings, reader, Desk(store, reader, publish or publisher(settings)))
 
 
 @asynccontextmanager

@@ -112,6 +112,14 @@ class Store(Protocol):
         """All documents of a fold over its partitions, for readers."""
         ...
 
+    async def acknowledgements(self) -> dict[str, bytes]:
+        """What people have said of incidents, by their id. It belongs to no partition, and a rebuild leaves it alone."""
+        ...
+
+    async def acknowledge(self, puts: Mapping[str, bytes], deletes: Sequence[str] = ()) -> None:
+        """Write what people say of incidents, and remove what nobody needs any more."""
+        ...
+
     async def close(self) -> None: ...
 
 

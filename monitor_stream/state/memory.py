@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor_stream.events.fold import Message
@@ -38,6 +39,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._held: defaultdict[tuple[FoldName, int], _Held] = defaultdict(_Held)
+        self._acknowledgements: dict[str, bytes] = {}
 
     async def claim(self, fold: FoldName, partition: int, owner: str) -> Holding:
         held = self._held[fold, partition]
@@ -90,6 +92,14 @@ class MemoryStore:
 
     async def results(self, fold: FoldName, partitions: int) -> dict[str, bytes]:
         return by_document([self._held[fold, partition].results for partition in range(partitions)])
+
+    async def acknowledgements(self) -> dict[str, bytes]:
+        return self._acknowledgements.copy()
+
+    async def acknowledge(self, puts: Mapping[str, bytes], deletes: Sequence[str] = ()) -> None:
+        for name in deletes:
+            self._acknowledgements.pop(name, None)
+        self._acknowledgements |= puts
 
     async def close(self) -> None:
         """Nothing to close; what is held stays, as it would on a server."""

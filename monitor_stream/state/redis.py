@@ -68,12 +68,13 @@ class RedisStore:
     client
         A client of redis-py that does not decode answers.
     application
-        Names the keys: ``{APPLICATION:FOLD:PARTITION}:state`` and ``…:results``.
+        Names the keys: ``{APPLICATION:FOLD:PARTITION}:state`` and ``…:results``, and ``APPLICATION:acknowledgements``.
     """
 
     def __init__(self, client: aioredis.Redis, application: str) -> None:
         self._client = client
         self._application = application
+        self._acknowledged = f"{application}:acknowledgements"
         self.address: Final = _address(client)
         #: Whether the server confirms that a commit is on disk.
         self.durable = False
@@ -163,6 +164,20 @@ class RedisStore:
                 pipeline.hgetall(self._key(fold, partition, "results"))
             answers = await pipeline.execute()
         return by_document([{name.decode(): data for name, data in answer.items()} for answer in answers])
+
+    async def acknowledgements(self) -> dict[str, bytes]:
+        async with self._errors("read acknowledgements from"):
+            answer = await cast("Awaitable[dict[bytes, bytes]]", self._client.hgetall(self._acknowledged))
+        return {name.decode(): data for name, data in answer.items()}
+
+    async def acknowledge(self, puts: Mapping[str, bytes], deletes: Sequence[str] = ()) -> None:
+        async with self._errors("write an acknowledgement to"):
+            pipeline = self._client.pipeline(transaction=True)
+            if deletes:
+                pipeline.hdel(self._acknowledged, *deletes)
+            if puts:
+                pipeline.hset(self._acknowledged, items=[item for put in puts.items() for item in put])
+            await pipeline.execute()
 
     async def pulse(self, fold: FoldName, partition: int) -> tuple[int, int]:
         """The epoch and the number of the last commit: while a worker holds the partition, they move."""

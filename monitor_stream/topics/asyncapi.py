@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 import yaml
 
+from monitor_stream.events.cloudevents import SPECVERSION, TYPE_PREFIX, Happening
 from monitor_stream.events.deadletter import DeadLetter
 from monitor_stream.events.fold import Topic
 from monitor_stream.events.results import DriftSpan, Incident, Window
@@ -19,7 +20,7 @@ from monitor_stream.topics.declaration import Declaration, declarations
 from monitor_stream.topics.schemas import components
 
 #: Of the events, not of the package: the second number rises with a new field, the first with a broken reader.
-WIRE_VERSION: Final = "1.0.0"
+WIRE_VERSION: Final = "1.1.0"
 BINDING: Final = "0.5.0"
 
 HEAD: Final = "# Made by `make generate` from monitor_stream/events/ and topics/*.yaml.\n"
@@ -27,17 +28,21 @@ HEAD: Final = "# Made by `make generate` from monitor_stream/events/ and topics/
 DESCRIPTION: Final = """\
 monitor-stream reads predictions and labels of machine-learning models, and publishes windows and incidents.
 Times in events are RFC 3339 strings with an offset, or Unix seconds. Unknown fields are counted and left out.
-The CloudEvents binary mode works as it is, because the record's value is the data."""
+The CloudEvents binary mode works as it is, because the record's value is the data; what happens to incidents is told so."""
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """What travels on a topic: its type (None for deltas, internal MessagePack), and what the monitor does with it."""
+    """What travels on a topic: its type (None for deltas, internal MessagePack), and what the monitor does with it.
+
+    `is_cloud_event` says that records carry the attributes of a CloudEvent in their headers.
+    """
 
     kind: type[msgspec.Struct] | None
     reads: bool
     writes: bool
     summary: str
+    is_cloud_event: bool = False
 
 
 TRAFFIC: Final[Mapping[Topic, Traffic]] = {
@@ -52,7 +57,13 @@ TRAFFIC: Final[Mapping[Topic, Traffic]] = {
     "drift": Traffic(
         DriftSpan, reads=False, writes=True, summary="How far each column of a span is from its reference."
     ),
-    "incidents": Traffic(Incident, reads=False, writes=True, summary="Something a person should know."),
+    "incidents": Traffic(
+        Incident,
+        reads=False,
+        writes=True,
+        summary="Something happened to an incident: what a person should know, as it is by then.",
+        is_cloud_event=True,
+    ),
     "models": Traffic(ModelSpec, reads=True, writes=False, summary="A model's spec and reference profile."),
     "deadletters": Traffic(DeadLetter, reads=False, writes=True, summary="What could not be read, and why."),
 }
@@ -153,12 +164,36 @@ def _message(role: Topic, traffic: Traffic, declared: Declaration) -> dict[str, 
         message["contentType"] = "application/msgpack"
     else:
         message["payload"] = {"$ref": f"#/components/schemas/{traffic.kind.__name__}"}
+    if traffic.is_cloud_event:
+        message["headers"] = _cloud_event_headers()
     if declared.is_keyed:
         key = {"type": "string", "description": declared.key}
         message["bindings"] = {"kafka": {"key": key, "bindingVersion": BINDING}}
     if role in EXAMPLES:
         message["examples"] = [{"payload": msgspec.to_builtins(EXAMPLES[role])}]
     return message
+
+
+def _cloud_event_headers() -> dict[str, Any]:
+    """CloudEvents 1.0, Kafka binding, binary mode; `incident_message` makes them."""
+    types = [TYPE_PREFIX + happening for happening in get_args(Happening)]
+    properties: dict[str, dict[str, Any]] = {
+        "ce_specversion": {"type": "string", "const": SPECVERSION},
+        "ce_id": {
+            "type": "string",
+            "description": "The same for the same event: a repetition is known by it.",
+        },
+        "ce_source": {"type": "string", "format": "uri-reference", "examples": ["/models/churn/versions/3"]},
+        "ce_type": {"type": "string", "enum": types},
+        "ce_subject": {"type": "string", "description": "The incident's id."},
+        "ce_time": {
+            "type": "string",
+            "format": "date-time",
+            "description": "Event time; of what people say, when they said it.",
+        },
+        "content-type": {"type": "string", "const": "application/json"},
+    }
+    return {"type": "object", "required": list(properties), "properties": properties}
 
 
 class _Plain(yaml.SafeDumper):

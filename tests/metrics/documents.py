@@ -378,6 +378,7 @@ def bike_demand(*, updated: float = 1.7e9) -> ModelResults:
         newest_label=(end - HOUR).timestamp(),
         errors_seen=5_930,
         drift_detected=True,
+        incidents_opened={"warning": 1, "critical": 1},
         rolling=rolling("regression", end, 1_400, 97.3),
         windows=windows,
         days=[],

@@ -19,6 +19,7 @@ from tests.commands import find_command
 from tests.metrics.documents import (
     DAY,
     HOSTILE,
+    HOUR,
     START,
     bike_demand,
     column,
@@ -128,12 +129,23 @@ def test_what_cannot_be_computed_is_absent(registry: CollectorRegistry) -> None:
 
 
 def test_drift_and_incidents_are_shown(registry: CollectorRegistry) -> None:
-    """An open incident counts, a resolved one does not, and drift is a gauge and a counter."""
+    """An open incident counts, a resolved one does not, silenced ones apart, and drift is a gauge and a counter."""
     series = scrape(registry)
     of = {"model": "bike-demand", "version": "2026-10"}
     assert value(series, "open_incidents", severity="critical", **of) == 1
     assert value(series, "open_incidents", severity="warning", **of) == 0
+    assert value(series, "silenced_incidents", severity="critical", **of) == 0
+    assert value(series, "incident_signals", signal="error", **of) == 1
+    assert value(series, "incident_signals", signal="quality", **of) == 0
+    assert value(series, "incidents_opened_total", severity="critical", **of) == 1
+    assert value(series, "incidents_opened_total", severity="warning", **of) == 1
+    opened = START + 68 * HOUR
+    assert value(series, "oldest_incident_timestamp_seconds", severity="critical", **of) == opened.timestamp()
+    assert ("monitor_stream_oldest_incident_timestamp_seconds", "warning") not in {
+        (name, dict(labels).get("severity")) for name, labels in series
+    }
     assert value(series, "drift_detected", scope="error", **of) == 1
+    assert value(series, "drift_detected", scope="features", **of) == 0
     assert value(series, "drift_detections_total", detector="adwin", **of) == 1
 
 

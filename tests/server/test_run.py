@@ -25,6 +25,7 @@ ROLES: tuple[Topic, ...] = (
     "labels",
     "deltas",
     "windows",
+    "drift",
     "incidents",
     "models",
     "deadletters",

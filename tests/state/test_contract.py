@@ -169,6 +169,17 @@ async def test_headers_come_back(store: Store) -> None:
     assert (await store.claim("judge", 0, "b")).outbox == [(1, message)]
 
 
+async def test_what_people_say_is_kept_beside_the_partitions(store: Store) -> None:
+    """Acknowledgements are put, replaced and removed by the id of their incident; none is no error."""
+    assert await store.acknowledgements() == {}
+    await store.acknowledge({"a": b"1", "b": b"2"})
+    await store.acknowledge({"a": b"3"}, ["b", "never there"])
+    assert await store.acknowledgements() == {"a": b"3"}
+    await store.acknowledge({})
+    assert await store.acknowledgements() == {"a": b"3"}
+    assert await store.results("judge", 4) == {}
+
+
 async def test_folds_and_partitions_are_apart(store: Store) -> None:
     """What one (fold, partition) writes no other one sees."""
     mine = await store.claim("observe", 1, "a")
