@@ -136,7 +136,7 @@ def main() -> None:
     hours = forest.forecast(bikes.load())
     spec = describe(hours)
     if arguments.spec:
-        from monitor_stream.profile.command import pretty
+        from monitor_stream.profile.pretty import pretty
 
         arguments.spec.write_bytes(pretty(spec))
     if arguments.kafka:

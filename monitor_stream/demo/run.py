@@ -32,7 +32,7 @@ from monitor_stream.embedded.ports import free_ports, is_free, is_listening
 from monitor_stream.errors import EngineError, SettingsError
 from monitor_stream.events.codec import encode_json
 from monitor_stream.events.spec import ModelSpec
-from monitor_stream.profile.command import pretty
+from monitor_stream.profile.pretty import pretty
 from monitor_stream.settings import Settings
 from monitor_stream.topics.registry import publish_spec
 

@@ -1,21 +1,46 @@
-"""`monitor-stream profile`."""
+"""`monitor-stream profile` and `monitor-stream profile diff`."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import msgspec
-import pyarrow as pa
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from monitor_stream.cli.durations import Duration
-from monitor_stream.events.spec import Feature, ModelSpec, NumericReference
-from monitor_stream.profile.profile import profile as make
-from monitor_stream.replay.files import table_batches, table_names
+from monitor_stream.cli.models import read_spec
+from monitor_stream.cli.tables import print_table
+from monitor_stream.errors import InputError
+from monitor_stream.events.codec import encode_json
+from monitor_stream.events.spec import Distance, Kind
+from monitor_stream.profile.diff import Change, compare
+from monitor_stream.profile.pretty import pretty
+from monitor_stream.profile.profile import describe
+from monitor_stream.profile.rows import Progress as Told
+from monitor_stream.profile.show import show
+
+
+class ProfileGroup(click.Group):
+    """A command that has subcommands beside it: what is none of them goes to `make`, as if there were no group."""
+
+    make: click.Command
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if args and args[0] in self.commands:
+            return super().make_context(info_name, args, parent, **extra)
+        return self.make.make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
 
 
 def names(_context: click.Context, _option: click.Parameter, text: str | None) -> tuple[str, ...] | None:
@@ -25,15 +50,54 @@ def names(_context: click.Context, _option: click.Parameter, text: str | None) -
 
 def pairs(_context: click.Context, _option: click.Parameter, text: str | None) -> dict[str, str] | None:
     """Classes and columns from ``cat=p_cat,dog=p_dog``."""
+    return None if text is None else _paired(text.split(","), "CLASS=COLUMN,...")
+
+
+def kinds(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, str] | None:
+    """Columns and kinds from ``zip=categorical``, given any number of times."""
+    return _chosen(given, "COLUMN=KIND", get_args(Kind))
+
+
+def methods(
+    _context: click.Context, _option: click.Parameter, given: tuple[str, ...]
+) -> dict[str, str] | None:
+    """Columns and distances from ``age=ks``, given any number of times."""
+    return _chosen(given, "COLUMN=DISTANCE", get_args(Distance))
+
+
+def created(_context: click.Context, _option: click.Parameter, text: str | None) -> float | None:
+    """A moment from ISO 8601, UTC where it has no offset."""
     if text is None:
         return None
-    found = [part.partition("=") for part in text.split(",")]
-    if any(not column for _, _, column in found):
-        raise click.BadParameter(f"{text!r} are no pairs CLASS=COLUMN,...")
-    return {name.strip(): column.strip() for name, _, column in found}
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no time such as 2026-01-31T12:00Z") from error
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
-@click.command
+def _paired(parts: list[str] | tuple[str, ...], form: str) -> dict[str, str]:
+    found = [part.rpartition("=") for part in parts]
+    for part, (name, _, value) in zip(parts, found, strict=True):
+        if not name or not value:
+            raise click.BadParameter(f"{part!r} is no pair {form}")
+    return {name.strip(): value.strip() for name, _, value in found}
+
+
+def _chosen(given: tuple[str, ...], form: str, allowed: tuple[str, ...]) -> dict[str, str] | None:
+    found = _paired(given, form)
+    for name, value in found.items():
+        if value not in allowed:
+            raise click.BadParameter(f"{name}={value}: it is one of {', '.join(allowed)}")
+    return found or None
+
+
+@click.group(cls=ProfileGroup)
+def profile() -> None:
+    """Make a model's spec from reference rows, and compare two."""
+
+
+@click.command(epilog="`monitor-stream profile diff A.json B.json` says what differs between two specs.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--model", required=True, help="The model's name.")
 @click.option("--version", required=True, help="The model's version.")
@@ -43,14 +107,30 @@ def pairs(_context: click.Context, _option: click.Parameter, text: str | None) -
 @click.option("--scores", metavar="CLASS=COLUMN,...", callback=pairs, help="The probability of each class.")
 @click.option("--label", metavar="COLUMN", help="The truth.")
 @click.option(
-    "--time", metavar="COLUMN", help="When each prediction was made: it orders the reference windows."
+    "--time",
+    metavar="COLUMN",
+    help="When each prediction was made: it orders the reference windows, and shows how far days differ.",
 )
 @click.option(
     "--features", metavar="COLUMN,...", callback=names, help="The input; by default all other columns."
 )
+@click.option("--exclude", metavar="COLUMN,...", callback=names, help="Columns that are no input.")
 @click.option("--segments", metavar="COLUMN,...", callback=names, help="Groups that performance is told for.")
 @click.option(
     "--sensitive", metavar="COLUMN,...", callback=names, help="Groups that must not be treated worse."
+)
+@click.option(
+    "--kind",
+    "kinds",
+    metavar="COLUMN=KIND",
+    multiple=True,
+    callback=kinds,
+    help=f"What a column is, where that is not told right: {', '.join(get_args(Kind))}.",
+)
+@click.option(
+    "--importance",
+    type=click.Path(path_type=Path),
+    help="A JSON file, feature to weight: it weighs the share of drifted features.",
 )
 @click.option("--positive", metavar="CLASS", help="The positive class of a binary task.")
 @click.option("--threshold", type=float, help="The score from which a prediction counts as positive.")
@@ -62,69 +142,113 @@ def pairs(_context: click.Context, _option: click.Parameter, text: str | None) -
 @click.option("--tolerance", type=float, help="The absolute error from which a regression is bad.")
 @click.option("--relative-tolerance", type=float, help="The same as a share of the label.")
 @click.option("--min-samples", type=int, help="The smallest sample that is judged.")
+@click.option(
+    "--drift-span", "drift_span_seconds", type=Duration(), help="What drift is judged on; 1d by default."
+)
+@click.option(
+    "--false-alarms-per-month",
+    type=click.FloatRange(min=0.0, min_open=True),
+    help="How many incidents of drift may be false, over all columns; 1 by default.",
+)
+@click.option(
+    "--method",
+    "methods",
+    metavar="COLUMN=DISTANCE",
+    multiple=True,
+    callback=methods,
+    help=f"The distance that judges a column: {', '.join(get_args(Distance))}.",
+)
+@click.option("--all-methods", is_flag=True, help="Calibrate all distances of each column, to be shown.")
+@click.option("--season", is_flag=True, help="Keep references by hour of the week; needs --time.")
 @click.option("--owner", help="Who is told.")
 @click.option("--tier", help="How much it matters, in your words.")
 @click.option("--stage", type=click.Choice(["champion", "challenger", "shadow"]))
+@click.option("--created", metavar="TIME", callback=created, help="When the spec was made; now by default.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Where the spec goes.")
-def profile(file: Path, output: Path, **fields: Any) -> None:
+def make(file: Path, output: Path, importance: Path | None, **fields: Any) -> None:
     """Make a model's spec from reference rows.
 
-    FILE (Parquet, CSV or NDJSON) holds the rows the model was trained on or, better, tested on: its input and, where
-    known, its answers and the truth. What is inferred is printed; the spec is JSON to read, correct and keep in git.
+    FILE (Parquet, CSV or NDJSON, of any size) holds the rows the model was trained on or, better, tested on: its input
+    and, where known, its answers and the truth. What is inferred is printed; the spec is JSON to read, correct and
+    keep in git.
     """
-    table = read(file)
     given = {name: value for name, value in fields.items() if value is not None}
-    spec = make(table, **given)
-    output.write_bytes(pretty(spec))
-    show(spec, table.column_names, given, Console())
-    click.echo(f"{output}: {spec.model} {spec.version}, digest {spec.digest}")
+    if importance is not None:
+        given["importance"] = read_importance(importance)
+    with _progress() as progress:
+        found = describe(file, **given, progress=progress)
+    output.write_bytes(pretty(found.spec))
+    show(found)
+    click.echo(f"\n{output}: {found.spec.model} {found.spec.version}, digest {found.spec.digest}")
 
 
-def read(file: Path) -> Any:
-    """A file as one Arrow table."""
-    batches = list(table_batches(file, table_names(file)))
-    return pa.Table.from_batches(batches)
+def read_importance(path: Path) -> dict[str, float]:
+    """Weights of features from a JSON file; raises `InputError`."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, float])
+    except OSError as error:
+        raise InputError(f"The importances {path} cannot be read: {error.strerror}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"The importances {path} are no JSON object of feature to weight: {error}."
+        ) from error
 
 
-def pretty(spec: ModelSpec) -> bytes:
-    """A spec as JSON that people read and diff: one value a line, in the order of `ModelSpec`."""
-    return msgspec.json.format(msgspec.json.encode(spec), indent=2) + b"\n"
+@profile.command
+@click.argument("before", type=click.Path(path_type=Path))
+@click.argument("after", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def diff(before: Path, after: Path, as_json: bool) -> None:
+    """Say what differs between two specs: columns, references, baseline, settings.
+
+    Names and the time of making do not count. The exit code is 1 when something differs, as with diff(1). Distances
+    are judged as if the second reference were a span of events of the first.
+    """
+    one, other = read_spec(before), read_spec(after)
+    changes = compare(one, other)
+    if as_json:
+        click.echo(encode_json({"before": one.digest, "after": other.digest, "changes": changes}))
+    elif changes:
+        print_table(("column", "change", str(before), str(after), "distance"), map(_row, changes))
+    if changes:
+        click.get_current_context().exit(1)
 
 
-def show(spec: ModelSpec, columns: list[str], given: dict[str, Any], console: Console) -> None:
-    """Print what was inferred."""
-    if not console.is_terminal:
-        console.width = 160
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("feature", "kind", "missing", "values"):
-        table.add_column(name, overflow="fold")
-    for feature in spec.features:
-        missing = feature.reference.missing if feature.reference else 0.0
-        table.add_row(escape(feature.name), feature.kind, f"{missing:.1%}", escape(_values(feature)))
-    console.print(table)
-    used = {feature.name for feature in spec.features}
-    for value in given.values():
-        used |= {value} if isinstance(value, str) else set(value) if isinstance(value, tuple) else set()
-        used |= set(value.values()) if isinstance(value, dict) else set()
-    if left := [name for name in columns if name not in used]:
-        console.print(
-            f"Left out (times, nested, empty, or different in every row): {escape(', '.join(left))}"
-        )
-    if spec.baseline:
-        metrics = (
-            f"{name} {found.mean:.4g} ± {found.std:.2g}" for name, found in sorted(spec.baseline.items())
-        )
-        console.print(f"Baseline: {', '.join(metrics)}")
+def _row(change: Change) -> tuple[str, ...]:
+    return tuple(
+        map(escape, (change.column or "-", change.what, change.before, change.after, _distance(change)))
+    )
 
 
-def _values(feature: Feature) -> str:
-    reference = feature.reference
-    if reference is None:
+def _distance(change: Change) -> str:
+    drift = change.drift
+    if drift is None:
         return ""
-    if isinstance(reference, NumericReference):
-        return (
-            f"{reference.minimum:g} to {reference.maximum:g}, mean {reference.mean:.4g} ± {reference.std:.3g}"
-        )
-    shown = [f"{name} {share:.0%}" for name, share in list(reference.shares.items())[:4]]
-    more = len(reference.shares) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    if drift.value is None or drift.threshold is None:
+        return drift.not_computable or ""
+    verdict = "drift" if drift.drifted else "no drift"
+    return f"{drift.method} {drift.value:.3g}: {verdict} (from {drift.threshold:.3g})"
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Told]:
+    """Progress on stderr, so that what is printed can be piped."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        tasks = {}
+
+        def told(name: str, done: int, total: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=total)
+            bar.update(tasks[name], completed=done, total=total)
+
+        yield told
+
+
+profile.make = make

@@ -1,51 +1,84 @@
-"""What a column looked like on the reference rows, from Arrow arrays."""
+"""What a column looked like on the reference rows."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from monitor_stream.errors import SpecError
-from monitor_stream.events.delta import Floats
-from monitor_stream.events.spec import Kind, Reference
-from monitor_stream.judge.drift.reference import categorical_reference, numeric_reference
+from monitor_stream.events.delta import Floats, Ints
+from monitor_stream.events.spec import CategoricalReference, Kind, NumericReference, Reference
+from monitor_stream.judge.drift.reference import edges_of
+from monitor_stream.profile.cells import category_name
+from monitor_stream.profile.column import Column
+from monitor_stream.profile.rounding import ceil, edge, floor, near, significant
+from monitor_stream.profile.tally import Tally
 
 
-def reference_of(name: str, column: Any, kind: Kind) -> Reference:
-    """The reference of a column; raises `SpecError` when it holds no value at all.
+def readable_edges(values: Floats) -> Floats:
+    """The edges of equal-mass bins (see `edges_of`), each with as few digits as part the same values, but at least six.
 
-    Parameters
-    ----------
-    column
-        An Arrow array. In a numeric one NaN and infinity count as missing, as they do in JSON.
-
-    >>> reference_of("carrier", pa.array(["UA", "AA", "UA", None]), "categorical").shares
-    {'UA': 0.666..., 'AA': 0.333...}
+    >>> readable_edges(np.array([0.123456789, 6.0, 6.0, 7.0]))
+    array([0.123457, 6.      ])
     """
-    if kind == "numeric":
-        values = finite_values(column)
-        if not len(values):
-            raise SpecError(f"The column {name} holds no number: there is nothing to make a reference of")
-        return numeric_reference(values, len(column))
-    counted = pc.value_counts(category_text(column).drop_null()).to_pylist()
-    if not counted:
-        raise SpecError(f"The column {name} holds no value: there is nothing to make a reference of")
-    return categorical_reference({each["values"]: each["counts"] for each in counted}, len(column))
+    if not len(values):
+        return np.empty(0)
+    values = np.sort(values)
+    edges = edges_of(values)
+    following = values[np.searchsorted(values, edges, side="right")]
+    return np.array([edge(float(value), float(next_)) for value, next_ in zip(edges, following, strict=True)])
 
 
-def finite_values(column: Any) -> Floats:
-    """The finite numbers of a column, in their order."""
-    values = np.asarray(pc.cast(column, pa.float64()).drop_null(), np.float64)
-    return values[np.isfinite(values)]
+def reference(column: Column, kind: Kind, tally: Tally) -> Reference | None:
+    """The reference of a column, None where it has no value."""
+    if not tally.totals.sum():
+        return None
+    return _numeric(column, kind, tally) if tally.names is None else _categorical(column, tally)
 
 
-def category_text(column: Any) -> Any:
-    """Values as the categories events name: ``true``, ``1`` (never ``1.0``), text as it is.
+def _numeric(column: Column, kind: Kind, tally: Tally) -> NumericReference:
+    numbers = column.numbers[kind]
+    width = numbers.maximum - numbers.minimum
+    return NumericReference(
+        n=column.rows,
+        missing=significant(tally.missing / column.rows),
+        missing_std=significant(tally.missing_std()),
+        mean=near(numbers.mean, numbers.std),
+        std=significant(numbers.std),
+        minimum=floor(numbers.minimum, width),
+        maximum=ceil(numbers.maximum, width),
+        edges=tally.edges.tolist(),
+        shares=_shares(tally.totals),
+        seasons=_seasons(tally),
+    )
 
-    >>> category_text(pa.array([1.0, 2.5, None])).to_pylist()
-    ['1', '2.5', None]
+
+def _categorical(column: Column, tally: Tally) -> CategoricalReference:
+    tally.arrange()
+    *shares, other = _shares(tally.totals)
+    names = [category_name(name, column.type) for name in tally.names or ()]
+    return CategoricalReference(
+        n=column.rows,
+        missing=significant(tally.missing / column.rows),
+        missing_std=significant(tally.missing_std()),
+        shares=dict(zip(names, shares, strict=True)),
+        other=other,
+        distinct=column.distinct or 0,
+        singletons=column.singletons,
+        seasons=_seasons(tally),
+    )
+
+
+def _seasons(tally: Tally) -> list[list[float]]:
+    """The shares for each hour of the week.
+
+    Each hour is drawn to the shares of all by as many values as there are bins: an hour of few rows says little.
     """
-    return pc.cast(column, pa.string())
+    if tally.hours is None:
+        return []
+    drawn = tally.hours + tally.totals / tally.totals.sum() * tally.bins
+    shares = drawn / drawn.sum(axis=1, keepdims=True)
+    return [[significant(float(share), 4) for share in hour] for hour in shares]
+
+
+def _shares(counts: Ints) -> list[float]:
+    total = counts.sum()
+    return [significant(float(count / total)) for count in counts]

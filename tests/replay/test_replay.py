@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from monitor_stream.errors import InputError
 from monitor_stream.events.spec import ModelSpec, Specs
-from monitor_stream.profile.command import pretty
+from monitor_stream.profile.pretty import pretty
 from monitor_stream.replay import Replay, replay
 from monitor_stream.replay.columns import Columns
 from monitor_stream.replay.command import replay as command

@@ -16,18 +16,30 @@ BINS: Final = 40
 CATEGORIES: Final = 50
 
 
+def edges_of(values: Floats) -> Floats:
+    """The inner edges of equal-mass bins of at least one value.
+
+    An edge is a value that occurs, and belongs to the bin below it (``x <= edge``), so no bin is empty; with few distinct
+    values there are fewer bins.
+
+    >>> edges_of(np.array([5.0, 6.0, 6.0, 7.0]))
+    array([5., 6.])
+    """
+    edges = np.unique(np.quantile(values, np.arange(1, BINS) / BINS, method="inverted_cdf"))
+    found: Floats = edges[edges < values.max()]
+    return found
+
+
 def numeric_reference(values: Floats, rows: int) -> NumericReference:
     """Moments and equal-mass bins of finite values, at least one; the rest of the `rows` is missing.
 
-    An edge is a value that occurs, and belongs to the bin below it (``x <= edge``), so no bin is empty. `std` is
-    that of the population (divided by n).
+    `std` is that of the population (divided by n).
 
     >>> found = numeric_reference(np.array([5.0, 6.0, 6.0, 7.0]), 5)
     >>> found.edges, found.shares, found.missing
     ([5.0, 6.0], [0.25, 0.5, 0.25], 0.2)
     """
-    edges = np.unique(np.quantile(values, np.arange(1, BINS) / BINS, method="inverted_cdf"))
-    edges = edges[edges < values.max()]
+    edges = edges_of(values)
     counts = np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
     return NumericReference(
         n=rows,
