@@ -3,28 +3,57 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import msgspec
+import numpy as np
 
 from monitor_stream.events.codec import moment
-from monitor_stream.events.results import Detection, Detector, Finding, Severity
+from monitor_stream.events.results import Detection, Detector, Finding
 from monitor_stream.events.spec import ErrorScale, ModelSpec, Task
-from monitor_stream.judge.detectors import Alarm, ErrorMonitor
+from monitor_stream.judge.detectors import Alarm, ErrorMonitor, LevelChart, Look, SpanRules
+from monitor_stream.judge.error_findings import fall, of_span, rise
 from monitor_stream.judge.errors_in_order import ErrorsInOrder
-from monitor_stream.judge.performance import error_limit
 from monitor_stream.judge.persist import Journal, key, pack, unpack
 
 #: Detections kept for readers; all of them are counted.
 MAX_DETECTIONS: Final = 100
 
 
-class MonitorState(msgspec.Struct, array_like=True):
-    """A monitor, and the task and error scale it was made for."""
+class Watched(msgspec.Struct, frozen=True, array_like=True):
+    """What makes the signal and its spans: where it changes, detectors and chart start anew."""
 
     task: Task
     scale: ErrorScale | None
+    rules: SpanRules
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> Watched:
+        """That of a model."""
+        return cls(spec.task, spec.error_scale, SpanRules.of(spec))
+
+
+class Detectors(NamedTuple):
+    """All that follows the errors of a version."""
+
+    watched: Watched
+    monitor: ErrorMonitor
+    chart: LevelChart
+
+    @classmethod
+    def new(cls, watched: Watched) -> Detectors:
+        """Detectors that have seen nothing."""
+        task, scale, rules = watched.task, watched.scale, watched.rules
+        return cls(watched, ErrorMonitor.new(task, scale), LevelChart.new(task, scale, rules))
+
+
+class MonitorState(msgspec.Struct, array_like=True):
+    """A monitor and a chart, and what they were made for."""
+
+    watched: Watched
     monitor: bytes
+    chart: bytes
 
 
 class DetectionsState(msgspec.Struct, array_like=True):
@@ -42,82 +71,102 @@ class ErrorWatch:
         self._journal = journal
         self.errors = ErrorsInOrder(lambda at: key("held", model, version, at), journal)
         self.found = DetectionsState()
-        self._monitor: ErrorMonitor | None = None
-        self._watched: tuple[Task, ErrorScale | None] | None = None
+        self._detectors: Detectors | None = None
 
     @property
     def seen(self) -> int:
         """How many errors the detectors have seen."""
-        return 0 if self._monitor is None else self._monitor.seen
+        return 0 if self._detectors is None else self._detectors.monitor.seen
 
     def advance(self, clock: float, spec: ModelSpec) -> list[Finding]:
-        """Let the errors below the clock go; what the changes that the detectors saw in them tell the incidents."""
+        """Let the errors below the clock go; what the detectors saw in them, and in the spans that are over."""
         order, error = self.errors.release(clock)
-        if not order.size:
+        if order.size:
+            detectors = self._detectors_for(spec)
+        elif self._detectors is not None:
+            detectors = self._detectors
+        else:
             return []
-        alarms = self._monitor_for(spec).feed(order, error)
-        self._journal.put(key("monitor", *self._owner), self._pack_monitor)
-        detections = [self._detection(alarm) for alarm in alarms]
-        if detections:
-            counts = Counter(self.found.counts) + Counter(detection.detector for detection in detections)
-            self.found = DetectionsState([*self.found.newest, *detections][-MAX_DETECTIONS:], dict(counts))
-            self._journal.put(key("detections", *self._owner), lambda: pack(self.found))
-        return [finding(detection, spec) for detection in detections]
+        findings: list[Finding] = []
+        finite = np.isfinite(order) & np.isfinite(error)
+        order, error = order[finite], error[finite]
+        for part in list(detectors.chart.parts(order)):
+            findings += self._looks(detectors.chart.feed(order[part], error[part]), spec)
+            findings += self._alarms(detectors.monitor.feed(order[part], error[part]), detectors, spec)
+        closed = detectors.chart.close(self.errors.released)
+        if order.size or closed:
+            self._journal.put(key("monitor", *self._owner), self._pack_monitor)
+        return findings + self._looks(closed, spec)
 
     def restore_monitor(self, data: bytes) -> None:
         """Take back the detectors."""
         state = unpack(MonitorState, data)
-        self._monitor, self._watched = ErrorMonitor.from_bytes(state.monitor), (state.task, state.scale)
+        self._detectors = Detectors(
+            state.watched, ErrorMonitor.from_bytes(state.monitor), LevelChart.from_bytes(state.chart)
+        )
 
     def restore_detections(self, data: bytes) -> None:
         """Take back what they found."""
         self.found = unpack(DetectionsState, data)
 
-    def _monitor_for(self, spec: ModelSpec) -> ErrorMonitor:
-        """A change of task or error scale means another signal: the detectors start anew."""
-        watched = (spec.task, spec.error_scale)
-        if self._monitor is None or self._watched != watched:
-            self._monitor, self._watched = ErrorMonitor.new(*watched), watched
-        return self._monitor
+    def _detectors_for(self, spec: ModelSpec) -> Detectors:
+        watched = Watched.of(spec)
+        if self._detectors is None or self._detectors.watched != watched:
+            self._detectors = Detectors.new(watched)
+        return self._detectors
 
-    def _detection(self, alarm: Alarm) -> Detection:
+    def _alarms(self, alarms: Sequence[Alarm], detectors: Detectors, spec: ModelSpec) -> list[Finding]:
+        """What ADWIN and Page-Hinkley saw, as far as the chart bears it out."""
         model, version = self._owner
-        return Detection(
-            model=model,
-            version=version,
-            detector=alarm.detector,
-            direction=alarm.direction,
-            event_time=moment(alarm.order),
-            seen=alarm.seen,
-            before=alarm.before,
-            after=alarm.after,
-        )
+        findings = []
+        for alarm in alarms:
+            verdict = detectors.chart.verdict(alarm)
+            self._keep(
+                Detection(
+                    model=model,
+                    version=version,
+                    detector=alarm.detector,
+                    direction=alarm.direction,
+                    event_time=moment(alarm.order),
+                    seen=alarm.seen,
+                    before=alarm.before,
+                    after=alarm.after,
+                    confirmed=verdict.confirmed,
+                )
+            )
+            if alarm.direction == "worse" and verdict.confirmed:
+                findings.append(rise(alarm, verdict, spec))
+            elif verdict.back and not detectors.chart.firing:
+                findings.append(fall(alarm, verdict))
+        return findings
+
+    def _looks(self, looks: Sequence[Look], spec: ModelSpec) -> list[Finding]:
+        """What the chart says of spans that are over."""
+        model, version = self._owner
+        for look in looks:
+            for detector, direction in look.began:
+                self._keep(
+                    Detection(
+                        model=model,
+                        version=version,
+                        detector=detector,
+                        direction=direction,
+                        event_time=moment(look.end),
+                        seen=look.seen,
+                        before=look.expected,
+                        after=look.value,
+                        confirmed=True,
+                    )
+                )
+        return [of_span(look, spec) for look in looks]
+
+    def _keep(self, detection: Detection) -> None:
+        counts = Counter(self.found.counts) + Counter([detection.detector])
+        self.found = DetectionsState([*self.found.newest, detection][-MAX_DETECTIONS:], dict(counts))
+        self._journal.put(key("detections", *self._owner), lambda: pack(self.found))
 
     def _pack_monitor(self) -> bytes:
-        if self._monitor is None or self._watched is None:
-            raise AssertionError("a monitor is packed after it was fed")
-        return pack(MonitorState(*self._watched, self._monitor.to_bytes()))
-
-
-def finding(detection: Detection, spec: ModelSpec) -> Finding:
-    """A change of the error level as incidents see it: it fires where it is for the worse."""
-    limit = error_limit(spec)
-    return Finding(
-        signal="error",
-        check=detection.detector,
-        firing=detection.direction == "worse",
-        severity=_severity(detection, spec.min_samples, limit),
-        direction=detection.direction,
-        start=detection.event_time,
-        end=detection.event_time,
-        n=detection.seen,
-        value=detection.after,
-        expected=detection.before,
-        threshold=limit,
-    )
-
-
-def _severity(detection: Detection, enough: int, limit: float | None) -> Severity:
-    """Critical is what many errors show to lie outside the baseline's band; where none is known nothing does."""
-    proven = detection.seen >= enough and limit is not None and detection.after > limit
-    return "critical" if proven else "warning"
+        if self._detectors is None:
+            raise AssertionError("detectors are packed after they were fed")
+        watched, monitor, chart = self._detectors
+        return pack(MonitorState(watched, monitor.to_bytes(), chart.to_bytes()))

@@ -15,7 +15,9 @@ import pyarrow.compute as pc
 from monitor_stream.errors import SpecError
 from monitor_stream.events.results import Window
 from monitor_stream.events.spec import Baseline, ErrorScale, ModelSpec, Specs
+from monitor_stream.profile.error_spread import scored, with_spread
 from monitor_stream.replay.columns import Columns
+from monitor_stream.replay.encode import seconds
 from monitor_stream.replay.order import merge
 from monitor_stream.replay.run import replay
 from monitor_stream.replay.table import events
@@ -32,7 +34,8 @@ def measure(rows: Any, spec: ModelSpec, columns: Columns) -> tuple[dict[str, Bas
 
     The two folds themselves measure it, over windows of equally many rows, so that the reference and what is
     compared with it are the same by construction. With windows of `min_samples` rows the spread is that of the
-    smallest sample that is ever judged.
+    smallest sample that is ever judged. Where `columns` names a time, the spread of the error from span to span is
+    measured too.
 
     Raises `SpecError` when no row has both an answer and a label.
     """
@@ -43,18 +46,21 @@ def measure(rows: Any, spec: ModelSpec, columns: Columns) -> tuple[dict[str, Bas
     # One row a second: a window of so many seconds holds so many rows.
     begin = math.ceil(_BEGIN / size) * size if size else _BEGIN
     rows = rows.append_column(_TIME, pa.array(np.arange(begin, begin + len(rows), dtype=np.float64)))
-    predictions, labels = events(
-        rows, _alone(spec, float(size)), msgspec.structs.replace(columns, timestamp=_TIME)
-    )
-    found = replay(
-        merge([("predictions", predictions)], [("labels", labels)]), Specs([_alone(spec, float(size))])
-    )
+    alone = _alone(spec, float(size))
+    predictions, labels = events(rows, alone, msgspec.structs.replace(columns, timestamp=_TIME))
+    found = replay(merge([("predictions", predictions)], [("labels", labels)]), Specs([alone]))
     windows = [window for window in found.windows if window.metrics.scored]
     if not windows:
         raise SpecError(
             f"No row has both an answer and a label that fit a {spec.task} task: no baseline can be measured"
         )
-    return _baseline(windows), _error_scale(windows, spec)
+    scale = _error_scale(windows, spec)
+    if columns.timestamp:
+        order, error = scored(merge([("predictions", predictions)], [("labels", labels)]), alone)
+        times = seconds(rows[columns.timestamp], columns.timestamp)[(order - begin).astype(np.int64)]
+        known = np.isfinite(times)
+        scale = with_spread(scale, times[known], error[known], spec)
+    return _baseline(windows), scale
 
 
 def _window_rows(rows: int, min_samples: int) -> int:

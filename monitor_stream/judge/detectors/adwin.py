@@ -34,7 +34,7 @@ class Adwin:
     --------
     >>> import numpy as np
     >>> list(Adwin().feed(np.repeat([0.0, 1.0], 1000)))
-    [Change(index=1023, direction='worse', before=0.0, after=1.0)]
+    [Change(index=1023, direction='worse', before=0.0, after=1.0, count=24)]
 
     References
     ----------

@@ -12,7 +12,7 @@ class Alarm(msgspec.Struct, frozen=True):
 
     `order` is that of the error which gave the alarm, `seen` how many errors there had been by then, that one
     included. `before` and `after` are means of the error on either side of the change, in its own unit, each error
-    counted as at most the unit of the `Scale`.
+    counted as at most the unit of the `Scale`; the one after is of `count` errors.
     """
 
     detector: Detector
@@ -21,3 +21,4 @@ class Alarm(msgspec.Struct, frozen=True):
     seen: int
     before: float
     after: float
+    count: int

@@ -138,7 +138,13 @@ class ErrorMonitor:
             return None
         self._reported[kind] = seen
         return Alarm(
-            detector, change.direction, float(order[change.index]), seen, change.before, change.after
+            detector,
+            change.direction,
+            float(order[change.index]),
+            seen,
+            change.before,
+            change.after,
+            change.count,
         )
 
     def to_bytes(self) -> bytes:

@@ -12,6 +12,10 @@ import numpy as np
 from monitor_stream.events.delta import Floats
 from monitor_stream.events.spec import ErrorScale, Task
 
+#: A regression's error counts as at most the mean and so many standard deviations: for detectors that follow single
+#: errors, and for charts of span means, which many errors make.
+NEAR_REACH: Final = 3.0
+REACH: Final = 10.0
 #: The least standard deviation that is believed: that of one wrong answer in 400. A model that made no mistake on
 #: its reference would otherwise be called worse at its first one.
 SIGMA_FLOOR: Final = 0.05
@@ -30,8 +34,8 @@ class Scale(msgspec.Struct, frozen=True, array_like=True):
     sigma: float
 
     @classmethod
-    def of(cls, task: Task, errors: ErrorScale) -> Self:
-        """From the mean and standard deviation of the error.
+    def of(cls, task: Task, errors: ErrorScale, *, reach: float = NEAR_REACH) -> Self:
+        """From the mean and standard deviation of the error; a regression's unit is the mean and `reach` deviations.
 
         >>> Scale.of("regression", ErrorScale(2.0, 1.0))
         Scale(unit=5.0, sigma=0.2)
@@ -40,13 +44,13 @@ class Scale(msgspec.Struct, frozen=True, array_like=True):
         """
         unit = 1.0
         if task == "regression":
-            unit = errors.mean + 3.0 * errors.std
+            unit = errors.mean + reach * errors.std
             # A reference without errors makes each error a full one; what overflowed is cut to what a float can hold.
             unit = min(max(unit, sys.float_info.min), sys.float_info.max) if math.isfinite(unit) else 1e300
         return cls(unit, max(min(errors.std / unit, SIGMA_LIMIT), SIGMA_FLOOR))
 
     @classmethod
-    def measured(cls, task: Task, errors: Floats) -> Self:
+    def measured(cls, task: Task, errors: Floats, *, reach: float = NEAR_REACH) -> Self:
         """From errors themselves, the largest hundredth cut down to the next, so that one absurd value sets no scale.
 
         >>> Scale.measured("regression", np.array([1.0, 3.0] * 250)).unit
@@ -54,7 +58,7 @@ class Scale(msgspec.Struct, frozen=True, array_like=True):
         """
         usual = np.minimum(errors, np.quantile(errors, 0.99, method="lower"))
         with np.errstate(over="ignore", invalid="ignore"):  # `of` knows what to do with what is not finite
-            return cls.of(task, ErrorScale(float(usual.mean()), float(usual.std())))
+            return cls.of(task, ErrorScale(float(usual.mean()), float(usual.std())), reach=reach)
 
     def signal(self, errors: Floats) -> Floats:
         """Errors in units of the scale, from 0 to 1."""

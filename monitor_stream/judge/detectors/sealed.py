@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 #: Version of what is sealed; another one is refused.
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 
 
 class DetectorStateError(ValueError):
