@@ -34,7 +34,7 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, reference: Reference) -> Self:
-        """The bins of a reference. Raises `NotComputableError` for one without values, or with a single bin.
+        """The bins of a reference; one without values has shares of 0.
 
         >>> from monitor_stream.events.spec import CategoricalReference
         >>> bins = Bins.of(CategoricalReference(n=10, missing=0.0, shares={"UA": 0.5, "AA": 0.4}, other=0.1))
@@ -45,12 +45,12 @@ class Bins(msgspec.Struct, frozen=True, kw_only=True):
             shares, at = np.array(reference.shares, np.float64), positions(reference)
         else:
             shares, at = np.array([*reference.shares.values(), reference.other], np.float64), np.zeros(0)
-        total = math.fsum(shares)
-        if reference.n <= 0 or not total > 0.0 or not math.isfinite(total):
-            raise NotComputableError("the reference has no values")
-        if len(shares) < 2:
-            raise NotComputableError("the reference has a single value")
-        return cls(shares=shares / total, size=reference.n * (1.0 - reference.missing), positions=at)
+        held = math.fsum(shares)
+        return cls(
+            shares=shares / held if 0.0 < held < math.inf else np.zeros(len(shares)),
+            size=max(reference.n * (1.0 - reference.missing), 1.0),
+            positions=at,
+        )
 
     @property
     def ordered(self) -> bool:

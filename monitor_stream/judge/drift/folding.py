@@ -52,7 +52,9 @@ def cells(bins: Bins, method: Distance, n: float) -> Ints:
     (array([0, 1, 2, 3, 4, 5, 6, 7]), array([0, 0, 1, 1, 2, 2, 3, 3]))
     """
     if np.count_nonzero(bins.shares) < 2:
-        raise NotComputableError("the reference has a single value")
+        raise NotComputableError(
+            f"the reference has {'a single value' if bins.shares.any() else 'no values'}"
+        )
     # Shares that are sums fall short of round numbers by a rounding error.
     one = (1.0 - 1e-9) / min(rung(n), bins.size)
     if method in CUMULATIVE:
