@@ -34,7 +34,7 @@ from monitor_stream.profile.reference import readable_edges, reference
 from monitor_stream.profile.rounding import significant
 from monitor_stream.profile.rows import Progress, Rows, rows_of, silent
 from monitor_stream.profile.rules import Measured, Sensitivity, drift_rules
-from monitor_stream.profile.spans import Spans
+from monitor_stream.profile.spans import Spans, runs
 from monitor_stream.profile.tally import Tally
 from monitor_stream.replay.columns import Columns
 
@@ -173,7 +173,7 @@ def describe(
     followed = {name: verdict.kind for name, verdict in verdicts.items() if verdict.kind is not None}
     spans = Spans(survey.first, survey.last, seconds=drift_span_seconds)
     tallies = _tallies(columns, followed, spans, season=season and time is not None)
-    tally_rows(rows, tallies, spans, time, progress)
+    held = tally_rows(rows, tallies, spans, time, progress)[:-1]
     references = {name: reference(columns[name], followed[name], tally) for name, tally in tallies.items()}
     made = [
         _feature(name, followed[name], references[name], (importance or {}).get(name))
@@ -196,8 +196,9 @@ def describe(
             **limits,
         }
     )
+    judged = runs(held, spec.min_samples)
     measured = {
-        key: Measured(reference=found, spans=tallies[name].spans())
+        key: Measured(reference=found, spans=tallies[name].of_runs(judged))
         for key, name in [*((feature.name, feature.name) for feature in made), *special.items()]
         if name is not None and (found := references[name]) is not None
     }
@@ -208,6 +209,7 @@ def describe(
         methods=methods or {},
         all_methods=all_methods,
         least=spec.min_samples,
+        run_spans=int(np.median([end - begin for begin, end in judged])) if judged else 1,
     )
     spec = msgspec.structs.replace(spec, drift=rules)
     if label is not None and answers != [label]:
@@ -218,7 +220,9 @@ def describe(
             error_scale=_rounded(error_scale),
         )
     said = [_said(columns[name], verdicts[name], special, inputs, references.get(name)) for name in verdicts]
-    return Profile(spec=spec, columns=said, sensitivity=sensitivity, rows=rows.count, spans=spans.slots - 1)
+    return Profile(
+        spec=spec, columns=said, sensitivity=sensitivity, rows=rows.count, spans=int(np.count_nonzero(held))
+    )
 
 
 def _tallies(

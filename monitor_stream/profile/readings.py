@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from monitor_stream.events.delta import Floats
+from monitor_stream.events.delta import Floats, Ints
 from monitor_stream.profile.column import Column
 from monitor_stream.profile.rows import Progress, Rows
 from monitor_stream.profile.sample import Hashes, Sample
@@ -62,13 +62,16 @@ class Survey:
 
 def tally_rows(
     rows: Rows, tallies: Mapping[str, Tally], spans: Spans, time: str | None, progress: Progress
-) -> None:
-    """The second reading: count what is in the bins."""
+) -> Ints:
+    """The second reading: count what is in the bins. Returns how many rows each slot has."""
+    held = np.zeros(spans.slots, np.int64)
     for block in rows.blocks([*dict.fromkeys([*tallies, *([time] if time else [])])], "Counting", progress):
         at = times(block, time)
         slots = spans.of(np.full(len(block), np.nan) if at is None else at)
+        held += np.bincount(slots, minlength=spans.slots)
         for name, tally in tallies.items():
             tally.see(block[name].combine_chunks(), at, slots)
+    return held
 
 
 def times(block: Any, name: str | None) -> Floats | None:

@@ -21,7 +21,7 @@ from monitor_stream.profile.rounding import significant
 
 
 class Measured(NamedTuple):
-    """A column's reference, and the counts of its own spans, shape ``(spans, bins)``; none without times."""
+    """A column's reference, and the counts of its own spans, or runs of them; shape ``(spans, bins)``, none without times."""
 
     reference: Reference
     spans: Floats
@@ -71,6 +71,7 @@ def drift_rules(
     methods: Mapping[str, Distance],
     all_methods: bool,
     least: int,
+    run_spans: int,
 ) -> tuple[DriftRules, list[Sensitivity]]:
     """The rules with a calibration for each column and method, and what they will see of each column.
 
@@ -79,13 +80,15 @@ def drift_rules(
     methods
         Column → the distance that judges it, where that is not the default one.
     least
-        The fewest values that are judged; a span with fewer is judged together with others.
+        The fewest rows that are judged; a span with fewer is judged together with others.
+    run_spans
+        How many spans are typically judged together.
 
     Raises `InputError` for a method that a column cannot have, or for a column that is not there.
     """
     if unknown := sorted(methods.keys() - columns.keys()):
         raise InputError(f"No reference is kept of {', '.join(unknown)}: nothing can judge it")
-    alpha = level(false_alarms_per_month, span_seconds) / max(len(columns), 1)
+    alpha = level(false_alarms_per_month, run_spans * span_seconds) / max(len(columns), 1)
     calibrations: dict[str, list[Calibration]] = {}
     seen = []
     for name, column in columns.items():
@@ -107,7 +110,7 @@ def drift_rules(
 
 
 def _typical(spans: Floats, least: int) -> int:
-    return max(int(np.median(spans.sum(axis=1))), least) if len(spans) else least
+    return int(np.median(spans.sum(axis=1))) if len(spans) else least
 
 
 def _methods(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from monitor_stream.events.delta import Floats, Ints
+from monitor_stream.judge.spans import MAX_RUN
 
 #: The newest spans of the rows that are told apart.
 MOST = 1000
@@ -33,6 +34,24 @@ class Spans:
         slot = np.where(known, at, 0.0) // self._seconds - self._begin
         inside = known & (slot >= 0) & (slot < self.slots - 1)
         return np.where(inside, slot, self.slots - 1).astype(np.int64)
+
+
+def runs(rows: Ints, least: int) -> list[tuple[int, int]]:
+    """Spans that are judged together, as JUDGE does: the shortest runs (first, past the last) with `least` rows.
+
+    What is left over at the end, or is too thin, is in no run.
+
+    >>> runs(np.array([600, 300, 0, 300, 100]), least=500)
+    [(0, 1), (1, 4)]
+    """
+    found, begin, held = [], 0, 0
+    for slot, count in enumerate(rows.tolist()):
+        begin, held = (begin, held + count) if held else (slot, count)
+        if held >= least:
+            found.append((begin, slot + 1))
+        if held >= least or slot + 1 - begin >= MAX_RUN:
+            held = 0
+    return found
 
 
 def hour_of_week(at: Floats) -> Ints:

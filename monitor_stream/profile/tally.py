@@ -93,11 +93,10 @@ class Tally:
         """Cells without a value."""
         return int(self.counts[:, self.bins].sum())
 
-    def spans(self) -> Floats:
-        """Values in each bin of the slots that have any but the last: shape ``(spans, bins)``."""
-        counts = self.counts[:-1, : self.bins]
-        held: Floats = counts[counts.sum(axis=1) > 0].astype(np.float64)
-        return held
+    def of_runs(self, runs: list[tuple[int, int]]) -> Floats:
+        """Values in each bin of runs of slots: shape ``(runs, bins)``."""
+        held = [self.counts[begin:end, : self.bins].sum(axis=0) for begin, end in runs]
+        return np.array(held, np.float64).reshape(len(runs), self.bins)
 
     @property
     def hours(self) -> Ints | None:
