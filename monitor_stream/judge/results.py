@@ -50,7 +50,7 @@ def _version(model: Model, version: Version) -> VersionResults:
         newest_prediction=version.newest_prediction,
         newest_label=version.newest_label,
         errors_seen=version.watch.seen,
-        drift_detected=bool(model.incidents.open(version.version)),
+        drift_detected=any("error" in each.signals for each in model.incidents.open(version.version)),
         rolling=version.rolling,
         windows=cast(list[Window], version.windows.history.documents()),
         days=cast(list[Window], version.days.history.documents()),

@@ -121,7 +121,7 @@ def stack(
                 prometheus_port,
                 targets={SERVER: f"127.0.0.1:{server}", WORKER: f"127.0.0.1:{worker}"},
                 alertmanager_url=alerting,
-                waits={"ModelConceptDrift": "1s", "ModelErrorAboveBaseline": "1s"},
+                waits={"ModelIncidentCritical": "1s", "ModelErrorAboveBaseline": "1s"},
             )
         )
         until(lambda: _both_up(programs, api), 30.0, "worker and server are scraped")
@@ -242,15 +242,15 @@ def test_every_variable_has_something_to_choose(stack: Stack, path: Path) -> Non
     assert choices == {"job": [SERVER, WORKER], "model": ["churn", "demand"], "version": ["1"]}
 
 
-def test_an_alert_travels_to_whoever_keeps_the_tickets(stack: Stack) -> None:
-    """A jump of the errors is detected, alerted on, routed and delivered, with numbers in its text."""
-    path, alert = stack.receiver.await_alert(30.0, alertname="ModelConceptDrift", model="churn")
-    assert path == "/hooks/tickets"
+def test_an_alert_travels_to_whoever_carries_the_pager(stack: Stack) -> None:
+    """A jump of the errors is detected, alerted on, routed and delivered, with what it is in its text."""
+    path, alert = stack.receiver.await_alert(30.0, alertname="ModelIncidentCritical", model="churn")
+    assert path == "/hooks/pager"
     assert alert["status"] == "firing"
-    assert alert["labels"].items() >= {"severity": "warning", "cluster": "compose", "scope": "error"}.items()
-    assert alert["annotations"]["runbook_url"].endswith("/ModelConceptDrift")
+    assert alert["labels"].items() >= {"severity": "critical", "cluster": "compose", "version": "1"}.items()
+    assert alert["annotations"]["runbook_url"].endswith("/ModelIncidentCritical")
     assert re.search(
-        r"model churn version 1 rose .+: \d+ detections .+ by (adwin|page_hinkley) \(\d",
+        r"Model churn version 1 has 1 critical incidents, the oldest since .+ UTC; firing: .*error",
         alert["annotations"]["description"],
     )
 
@@ -273,7 +273,7 @@ def test_the_error_beyond_its_limit_is_told_by_its_numbers(
 
 def test_nothing_else_is_alerted_on(stack: Stack) -> None:
     """What is well stays silent: predictions are fresh, labels come, worker and server work. Nothing is pending, either."""
-    for alert in ("ModelConceptDrift", "ModelErrorAboveBaseline"):
+    for alert in ("ModelIncidentCritical", "ModelErrorAboveBaseline"):
         stack.receiver.await_alert(30.0, alertname=alert)
     found = stack.prometheus.instant('count by (alertname) (ALERTS{alertstate=~"pending|firing"})')
-    assert {each["metric"]["alertname"] for each in found} == {"ModelConceptDrift", "ModelErrorAboveBaseline"}
+    assert {each["metric"]["alertname"] for each in found} == {"ModelIncidentCritical", "ModelErrorAboveBaseline"}
