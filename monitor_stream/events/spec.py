@@ -17,7 +17,7 @@ from monitor_stream.events.wire import UNVERSIONED, Name, Prediction
 
 Task = Literal["regression", "binary", "multiclass"]
 #: What a feature is. A timestamp is followed by its age at the prediction (seconds), text by its length (characters,
-#: an empty one counts as missing), a vector by the moments of its components.
+#: an empty one counts as missing), a vector by its Euclidean norm and the moments of its components.
 Kind = Literal["numeric", "categorical", "boolean", "timestamp", "text", "vector"]
 #: Distances between a column's reference and what it is now; see `monitor_stream.judge.drift`.
 Distance = Literal["psi", "js", "wasserstein", "ks", "chi2", "hellinger", "tvd", "kl"]
@@ -74,7 +74,10 @@ Reference = NumericReference | CategoricalReference
 
 
 class Feature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One input of the model. Values outside `minimum` and `maximum` are counted as out of range."""
+    """One input of the model. Values outside `minimum` and `maximum` are counted as out of range.
+
+    `dimension` is how many components a vector has; where it is 0, as many as the first one that comes.
+    """
 
     name: Name
     kind: Kind
@@ -82,6 +85,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     maximum: float | None = None
     importance: float | None = None
     reference: Reference | None = None
+    dimension: Annotated[int, Meta(ge=0)] = 0
 
 
 class Baseline(msgspec.Struct, frozen=True):
@@ -216,6 +220,11 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     learned_until: float = 0.0
 
     @property
+    def key(self) -> str:
+        """What it is published under."""
+        return spec_key(self.model, self.version)
+
+    @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that name this spec: what a window was judged against."""
         return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()[:12]
@@ -245,6 +254,15 @@ def _infer_task(event: Prediction) -> Task:
     if event.score is not None or isinstance(event.prediction, bool):
         return "binary"
     return "regression"
+
+
+def spec_key(model: str, version: str) -> str:
+    """The key that the spec of a version has on the topic.
+
+    >>> spec_key("flight-late", "3")
+    'flight-late/3'
+    """
+    return f"{model}/{version}"
 
 
 class Specs:

@@ -71,7 +71,8 @@ PERFORMANCE: Final[dict[Task, tuple[str, ...]]] = {
 }  # fmt: skip
 
 #: One row a window and feature (also "__prediction__", "__score__", "__target__"). Moments are centred on the
-#: reference mean, 0 without one; `values` counts attempts, so finite = values - missing - wrong_type.
+#: reference mean, 0 without one; `values` counts attempts, so finite = values - missing - wrong_type. The components of a
+#: vector have rows of their own, `component_group`, where `values` counts vectors that have one.
 FEATURES: Final = ("values", "missing", "wrong_type", "out_of_range", "unseen", "sum", "sum_squared")
 PREDICTION, SCORE, TARGET = "__prediction__", "__score__", "__target__"
 
@@ -80,6 +81,10 @@ PREDICTION, SCORE, TARGET = "__prediction__", "__score__", "__target__"
 #: Values that are missing or of a wrong type are in no bin. **The `window` of these rows is the drift span**
 #: (`DriftRules.span_seconds`), not the window.
 HISTOGRAM_BINS: Final = 51
+
+#: Features of a version that have histograms and are in samples, the first ones of its spec; components of all its vectors.
+MAX_COLUMNS: Final = 200
+MAX_COMPONENTS: Final = 1024
 
 #: Values of a feature that the reference has not seen are counted by name: the first so many, cut to so many characters.
 MAX_UNSEEN: Final = 20
@@ -147,6 +152,15 @@ def split_segment(group: str) -> tuple[str, str]:
     """
     name, _, value = group.partition("=")
     return name, value
+
+
+def component_group(name: str, index: int) -> str:
+    """The group of a component of a vector in `features`.
+
+    >>> component_group("embedding", 3)
+    'embedding[3]'
+    """
+    return f"{name}[{index}]"
 
 
 def confusion_group(prediction: str, label: str) -> str:

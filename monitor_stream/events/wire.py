@@ -6,14 +6,16 @@ timestamp of the Kafka record counts. Unknown fields are counted and left out, n
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-#: A feature, segment or class as it stands in an event.
+#: A feature, segment or class as it stands in an event; a feature may be a vector too.
 Value = float | bool | str | None
+FeatureValue = float | bool | str | list[float] | None
 
 #: Names end as Prometheus label values and as keys, so they have a bound.
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -42,7 +44,8 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     score, scores
         The probability of the positive class; or that of each class.
     features
-        The input, by name: numbers, booleans, strings, or ``None`` where a value is missing.
+        The input, by name: numbers, booleans, strings (a timestamp in RFC 3339 among them), lists of numbers, or ``None``
+        where a value is missing.
     segments
         Groups the prediction belongs to, such as ``{"country": "DE"}``.
     latency_seconds
@@ -69,7 +72,7 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     prediction: Value = None
     score: Probability | None = None
     scores: dict[str, Probability] | None = None
-    features: dict[str, Value] | None = None
+    features: Mapping[str, FeatureValue] | None = None
     segments: dict[str, Value] | None = None
     latency_seconds: Annotated[float, Meta(ge=0.0)] | None = None
     error: Annotated[str, Meta(max_length=200)] | None = None

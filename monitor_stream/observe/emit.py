@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from monitor_stream.events.codec import encode_delta
-from monitor_stream.events.delta import Delta, Outcome, Scored, Table, VersionDelta
+from monitor_stream.events.delta import Delta, Outcome, Sample, Scored, Table, VersionDelta
 from monitor_stream.events.fold import Message, Seat
 from monitor_stream.events.tables import TableName
-from monitor_stream.observe.era import Era
+from monitor_stream.observe.era import Era, Taken
 from monitor_stream.observe.model import Model, Version
 
 #: A delta stays below this many bytes, give or take its names; the topic takes four times as much.
@@ -29,7 +29,7 @@ class Piece(msgspec.Struct):
 
 def collect(model: Model, version: Version, era: Era) -> Iterator[Piece]:
     """All that an era has to say, in pieces."""
-    tables, scored, outcomes = era.take()
+    taken = era.take()
     blank = VersionDelta(
         digest=era.digest,
         pending=0,
@@ -37,20 +37,51 @@ def collect(model: Model, version: Version, era: Era) -> Iterator[Piece]:
         newest_label=version.newest_label,
         spec=era.spec if era.spec.inferred else None,
     )
-    gathered: dict[TableName, Table] = {}
-    size = 0
-    for name, table, weight in _cut(tables):
-        if size + weight > MAX_BYTES or name in gathered:
-            yield Piece(model.name, version.name, msgspec.structs.replace(blank, tables=gathered), size)
-            gathered, size = {}, 0
-        gathered[name] = table
-        size += weight
-    yield Piece(
-        model.name, version.name, msgspec.structs.replace(blank, tables=gathered, outcomes=outcomes), size
-    )
-    for part in _cut_scored(scored):
-        lone = msgspec.structs.replace(blank, scored=part)
-        yield Piece(model.name, version.name, lone, len(part.order) + len(part.error))
+    gathered = _Gathered(taken.outcomes)
+    for part in _parts(taken):
+        if not gathered.takes(part):
+            yield Piece(model.name, version.name, gathered.delta(blank), gathered.size)
+            gathered = _Gathered({})
+        gathered.add(part)
+    yield Piece(model.name, version.name, gathered.delta(blank), gathered.size)
+
+
+class _Part(NamedTuple):
+    """Part of one table, of the scored pairs, or of a sample; and its size in bytes."""
+
+    value: Table | Scored | Sample
+    size: int
+    table: TableName | None = None
+
+
+class _Gathered:
+    """The parts of one piece."""
+
+    def __init__(self, outcomes: dict[Outcome, int]) -> None:
+        self.size = 0
+        self._outcomes = outcomes
+        self._tables: dict[TableName, Table] = {}
+        self._scored: Scored | None = None
+        self._samples: list[Sample] = []
+
+    def takes(self, part: _Part) -> bool:
+        """Whether there is room: a piece has a table once, and the scored pairs."""
+        there = part.table in self._tables or (isinstance(part.value, Scored) and self._scored is not None)
+        return not there and (not self.size or self.size + part.size <= MAX_BYTES)
+
+    def add(self, part: _Part) -> None:
+        self.size += part.size
+        if isinstance(part.value, Sample):
+            self._samples.append(part.value)
+        elif isinstance(part.value, Scored):
+            self._scored = part.value
+        elif part.table is not None:
+            self._tables[part.table] = part.value
+
+    def delta(self, blank: VersionDelta) -> VersionDelta:
+        return msgspec.structs.replace(
+            blank, tables=self._tables, scored=self._scored, samples=self._samples, outcomes=self._outcomes
+        )
 
 
 def deltas(model: Model, pieces: Iterable[Piece], seat: Seat, watermark: float) -> Iterator[Message]:
@@ -90,40 +121,35 @@ def _batches(pieces: Iterable[Piece]) -> Iterator[dict[str, VersionDelta]]:
     batch: dict[str, VersionDelta] = {}
     size = 0
     for piece in pieces:
-        known = batch.get(piece.version)
-        if batch and (size + piece.size > MAX_BYTES or (known and not _can_join(known, piece.delta))):
+        if batch and (size + piece.size > MAX_BYTES or piece.version in batch):
             yield batch
-            batch, size, known = {}, 0, None
-        batch[piece.version] = (
-            msgspec.structs.replace(known, scored=piece.delta.scored) if known else piece.delta
-        )
+            batch, size = {}, 0
+        batch[piece.version] = piece.delta
         size += piece.size
     if batch:
         yield batch
 
 
-def _can_join(known: VersionDelta, other: VersionDelta) -> bool:
-    """Whether the other one adds but the scored pairs that this one lacks."""
-    return known.digest == other.digest and known.scored is None and not other.tables and not other.outcomes
-
-
-def _cut(tables: dict[TableName, Table]) -> Iterator[tuple[TableName, Table, int]]:
-    for name, table in tables.items():
+def _parts(taken: Taken) -> Iterator[_Part]:
+    for name, table in taken.tables.items():
         windows, groups, sums = table.unpack()
         each = 8 + 8 * sums.shape[1] + sum(map(len, groups)) // len(groups) + 3
-        step = max(1, MAX_BYTES // (2 * each))
-        for start in range(0, len(groups), step):
-            rows = slice(start, start + step)
-            part = Table.pack(windows[rows], groups[rows], sums[rows]) if len(groups) > step else table
-            yield name, part, each * len(part.groups)
+        for rows in _slices(len(groups), each):
+            yield _Part(Table.pack(windows[rows], groups[rows], sums[rows]), each * len(groups[rows]), name)
+    if taken.scored is not None:
+        order, error = taken.scored.unpack()
+        for rows in _slices(len(order), 16):
+            yield _Part(Scored.pack(order[rows], error[rows]), 16 * len(order[rows]))
+    for sample in taken.samples:
+        hashes, values = sample.unpack()
+        described = sum(len(column.name) + sum(map(len, column.codes)) for column in sample.columns)
+        each = 8 + 8 * values.shape[1]
+        for rows in _slices(len(hashes), each):
+            part = Sample.pack(sample.start, hashes[rows], values[rows], sample.columns)
+            yield _Part(part, described + each * len(hashes[rows]))
 
 
-def _cut_scored(scored: Scored | None) -> list[Scored]:
-    if scored is None:
-        return []
-    order, error = scored.unpack()
-    step = MAX_BYTES // 32
-    return [
-        Scored.pack(order[start : start + step], error[start : start + step])
-        for start in range(0, len(order), step)
-    ]
+def _slices(rows: int, each: int) -> Iterator[slice]:
+    """Rows of so many bytes each, in parts of half of what a delta holds at most."""
+    step = max(1, MAX_BYTES // (2 * each))
+    return (slice(start, start + step) for start in range(0, rows, step))

@@ -1,22 +1,25 @@
 """A version of a model as read under one spec: its features, segments, classes, waiting predictions and sums.
 
-A new spec begins a new era of the version. What waits was predicted under the old one, and is scored under it.
+A new spec begins a new era of the version, at the end of a window. What waits was predicted under the old one, and is scored
+under it.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import math
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 
-from monitor_stream.events.delta import Floats, Outcome, Scored, Table
-from monitor_stream.events.spec import Feature, ModelSpec, NumericReference
+from monitor_stream.events.delta import Floats, Ints, Outcome, Sample, Scored, Table
+from monitor_stream.events.spec import ModelSpec, NumericReference
 from monitor_stream.events.tables import (
     COLUMNS,
     DELAY_BOUNDS,
     ERROR_BOUNDS,
     FEATURES,
+    HISTOGRAM_BINS,
     LATENCY_BOUNDS,
     PERFORMANCE,
     PREDICTION,
@@ -26,28 +29,48 @@ from monitor_stream.events.tables import (
     Check,
     TableName,
 )
+from monitor_stream.observe.answer_histograms import AnswerHistogram
 from monitor_stream.observe.columns import Array, Columns
-from monitor_stream.observe.feature_sums import FeatureSums
+from monitor_stream.observe.feature_tables import ANSWERS, FeatureTables
 from monitor_stream.observe.features import FeatureReader, FeatureRows, Learned
+from monitor_stream.observe.histograms import Histograms, bins_of
 from monitor_stream.observe.runs import Buffer
+from monitor_stream.observe.sampled_columns import SampledColumns
+from monitor_stream.observe.sampling import Hashes, Sampler
 from monitor_stream.observe.scoring import Answers, Classes, Truths, scorer
 from monitor_stream.observe.segments import ALL, Segments
 from monitor_stream.observe.sums import GROUPS, Rows, Windows, pack
 
-#: Rows of the table `features` that are no features, before those that are.
 _LATENCY, _DELAY, _ERRORS = np.array(LATENCY_BOUNDS), np.array(DELAY_BOUNDS), np.array(ERROR_BOUNDS)
 
-_SPECIAL: Final = (PREDICTION, SCORE, TARGET)
+#: Tables that are held with one code a bin, which is far less than so many columns for each event.
+_BINNED: Final[dict[TableName, int]] = {"scores": SCORE_BINS, "histograms": HISTOGRAM_BINS}
 _CHECKS: Final[tuple[Check, ...]] = Check.__args__  # type: ignore[attr-defined]
 
 
 class EraState(msgspec.Struct):
-    """What of an era is written beside its waiting predictions."""
+    """What of an era is written beside its waiting predictions.
+
+    `start` is the time from which on predictions are read under it, minus infinity once none can come before it; `met`
+    and `dimensions` are as in `FeatureReader`.
+    """
 
     spec: ModelSpec
     learned: list[Learned]
     segments: list[tuple[int, str]]
     classes: list[list[str]]
+    start: float = -math.inf
+    met: dict[str, list[str]] = {}
+    dimensions: dict[str, int] = {}
+
+
+class Taken(NamedTuple):
+    """What an era has to publish."""
+
+    tables: dict[TableName, Table]
+    scored: Scored | None
+    outcomes: dict[Outcome, int]
+    samples: list[Sample]
 
 
 class Era:
@@ -57,7 +80,10 @@ class Era:
         self.spec = spec
         self.published: ModelSpec | None = None  # the very object that was last found to be the same spec
         self.digest = spec.digest
-        self.features = FeatureReader(spec, state.learned if state else ())
+        self.start = state.start if state else -math.inf
+        self.features = (
+            FeatureReader(spec, state.learned, state.met, state.dimensions) if state else FeatureReader(spec)
+        )
         self.segments = Segments(spec, state.segments if state else ())
         self.scorer = scorer(spec, truth_classes)
         if state:
@@ -66,8 +92,13 @@ class Era:
         self.outcomes: dict[Outcome, int] = {}
         self._tables: dict[TableName, Rows] = {}
         self._errors: list[tuple[Floats, Floats]] = []
-        self._feature_sums = FeatureSums([], learned=False)
-        self._feature_count = -1
+        self._feature_tables = FeatureTables(self.features)
+        self._sampler = Sampler(spec.drift.span_seconds)
+        self._histograms = {
+            name: AnswerHistogram(spec, reference, ANSWERS.index(name))
+            for name, reference in ((PREDICTION, spec.prediction), (TARGET, spec.label))
+        }
+        self._scores = Histograms({ANSWERS.index(SCORE): bins_of(spec.score)})
         self._label_mean = spec.label.mean if isinstance(spec.label, NumericReference) else 0.0
         self._prediction_mean = spec.prediction.mean if isinstance(spec.prediction, NumericReference) else 0.0
         self._score_mean = spec.score.mean if isinstance(spec.score, NumericReference) else 0.0
@@ -75,23 +106,38 @@ class Era:
     @property
     def state(self) -> EraState:
         """What is written, see `EraState`."""
-        return EraState(self.spec, self.features.learned, self.segments.known, self.scorer.classes())
+        features = self.features
+        return EraState(
+            self.spec,
+            features.learned,
+            self.segments.known,
+            self.scorer.classes(),
+            self.start,
+            features.met,
+            features.vectors.dimensions,
+        )
 
     @property
-    def learned(self) -> tuple[int, ...]:
-        """How much was learned: it only ever grows."""
+    def learned(self) -> tuple[float, ...]:
+        """How much was learned: what is written changes if this does."""
         features = self.features.learned
         kinds = sum(feature.kind is not None for feature in features)
-        return (len(features), kinds, len(self.segments.known), *map(len, self.scorer.classes()))
+        met = sum(len(categories.met) for categories in self.features.categories.values())
+        sizes = (len(features), kinds, met, len(self.features.vectors.dimensions), len(self.segments.known))
+        return (*sizes, self.start, *map(len, self.scorer.classes()))
 
     @property
     def dirty(self) -> bool:
         """Whether there is anything to publish."""
-        return bool(self.outcomes or self._errors or any(self._tables.values()))
+        return bool(self.outcomes or self._errors or self._sampler or any(self._tables.values()))
 
     def windows(self, times: Floats) -> Windows:
         """The windows of events."""
         return Windows(times, self.spec.window_seconds)
+
+    def spans(self, times: Floats) -> Windows:
+        """The drift spans of events."""
+        return Windows(times, self.spec.drift.span_seconds)
 
     def count(self, outcome: Outcome, number: int) -> None:
         """Count what became of predictions."""
@@ -112,27 +158,32 @@ class Era:
         if len(told):
             self._rows("latency").add_histogram(windows.select(told), _LATENCY, latency[told])
 
-    def observe_features(self, windows: Windows, rows: FeatureRows) -> None:
+    def observe_features(self, windows: Windows, spans: Windows, rows: FeatureRows) -> None:
         """Add up the features of predictions."""
-        if self._feature_count != len(self.features.names):
-            named: list[Feature | Learned] = [*self.spec.features, *self.features.learned]
-            self._feature_sums = FeatureSums(named, learned=self.features.learns)
-            self._feature_count = len(named)
-        numbers, sums = self._feature_sums.sums(windows, rows)
-        count = sums.shape[1]
-        keys = (numbers[:, None] * GROUPS + len(_SPECIAL) + np.arange(count)[None, :]).ravel()
-        sums = sums.reshape(-1, len(FEATURES))
-        seen = sums[:, 0] > 0.0
-        self._rows("features").add(keys[seen], sums[seen])
+        self._feature_tables.observe(windows, spans, rows, self._rows)
 
-    def observe_answers(self, windows: Windows, answers: Answers) -> None:
+    def observe_answers(self, windows: Windows, spans: Windows, answers: Answers) -> None:
         """Add up predictions and scores as if they were features."""
         numbers, mean = self.scorer.numbers(answers), self._prediction_mean
         self._observe_special(PREDICTION, windows, answers.missing, answers.unfit, numbers=numbers, mean=mean)
+        words = answers.word if self.spec.task == "multiclass" else answers.word.view(np.float64)
+        self._histograms[PREDICTION].add(self._rows("histograms"), spans, words)
         if self.spec.task == "binary":
             score, mean = answers.score, self._score_mean
             never = np.zeros(len(score), bool)
             self._observe_special(SCORE, windows, np.isnan(score), never, numbers=score, mean=mean)
+            self._scores.add(self._rows("histograms"), spans, score[:, None])
+
+    def sample(
+        self, spans: Windows, hashes: Hashes, rows: FeatureRows, places: Ints, answers: Floats
+    ) -> None:
+        """Let predictions into the sample: `places` tells their rows, `answers` is the last column."""
+        self._sampler.offer(spans, hashes, rows.matrix, places, answers)
+
+    def sampled_answers(self, answers: Answers) -> Floats:
+        """The last column of sampled rows: the score, in a regression the prediction."""
+        numbers = self.scorer.numbers(answers)
+        return answers.score if numbers is None else numbers
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -150,6 +201,11 @@ class Era:
         self._observe_special(
             TARGET, windows, np.zeros(len(fit), bool), ~fit, numbers=numbers, mean=self._label_mean
         )
+        if fit.all():
+            self._histograms[TARGET].add(self._rows("histograms"), self.spans(time), truth)
+        else:
+            known = np.flatnonzero(fit)
+            self._histograms[TARGET].add(self._rows("histograms"), self.spans(time[known]), truth[known])
         chosen = np.flatnonzero(fit & self.scorer.scorable(word))
         if not len(chosen):
             return
@@ -167,43 +223,48 @@ class Era:
         order = np.maximum(labels["position"][chosen], predictions["position"][chosen])
         self._errors.append((order, scores.error))
 
-    def take(self) -> tuple[dict[TableName, Table], Scored | None, dict[Outcome, int]]:
+    def take(self) -> Taken:
         """What there is to publish; nothing is left."""
         tables = {name: self._pack(name, rows) for name, rows in self._tables.items() if rows}
         scored = None
         if self._errors:
             order, error = (np.concatenate(part) for part in zip(*self._errors, strict=True))
             scored = Scored.pack(order, error)
-        outcomes = self.outcomes
+        columns = SampledColumns(self.features.features, self.features.categories)
+        samples = self._sampler.take(columns) if self._sampler else []
+        taken = Taken(tables, scored, self.outcomes, samples)
         self._errors, self.outcomes = [], {}
-        return tables, scored, outcomes
+        return taken
 
     def _pack(self, name: TableName, rows: Rows) -> Table:
         keys, sums = rows.take()
-        codes = keys % GROUPS
-        if name == "scores":
-            # Held as one code a bin, which is far less than 400 columns for each event.
-            rowed, places = np.unique(keys - codes % SCORE_BINS, return_inverse=True)
-            wide = np.zeros((len(rowed), SCORE_BINS))
-            wide[places, codes % SCORE_BINS] = sums[:, 0]
+        if name in _BINNED:
+            bins = _BINNED[name]
+            cells = keys % GROUPS
+            rowed, places = np.unique(keys - cells + cells // bins, return_inverse=True)
+            wide = np.zeros((len(rowed), bins))
+            wide[places, cells % bins] = sums[:, 0]
             keys, sums = rowed, wide
         names = {code: self._group(name, code) for code in np.unique(keys % GROUPS).tolist()}
-        return pack(keys, sums, names, self.spec.window_seconds)
+        seconds = self.spec.drift.span_seconds if name == "histograms" else self.spec.window_seconds
+        return pack(keys, sums, names, seconds)
 
     def _group(self, table: TableName, code: int) -> str:
         if table in {"traffic", "performance"}:
             return self.segments.groups[code]
         if table == "quality":
             return _CHECKS[code]
-        if table == "features":
-            return _SPECIAL[code] if code < len(_SPECIAL) else self.features.names[code - len(_SPECIAL)]
+        if table in {"features", "histograms"} and code < len(ANSWERS):
+            return ANSWERS[code]
+        if table in {"features", "histograms", "unseen"}:
+            return self._feature_tables.group(table, code)
         return self.scorer.group(table, code) if table in {"scores", "confusion"} else ""
 
     def _rows(self, table: TableName) -> Rows:
         rows = self._tables.get(table)
         if rows is None:
             columns = PERFORMANCE[self.spec.task] if table == "performance" else COLUMNS[table]
-            rows = self._tables[table] = Rows(1 if table == "scores" else len(columns))
+            rows = self._tables[table] = Rows(1 if table in _BINNED else len(columns))
         return rows
 
     def _by_segment(self, table: TableName, windows: Windows, segments: Array, sums: Floats) -> None:
@@ -227,4 +288,4 @@ class Era:
         if numbers is not None:
             centred = np.where(missing | unfit, 0.0, numbers - mean)
             sums[5], sums[6] = centred, centred * centred
-        self._rows("features").add_each(windows, _SPECIAL.index(name), sums)
+        self._rows("features").add_each(windows, ANSWERS.index(name), sums)

@@ -9,7 +9,8 @@ import numpy as np
 from monitor_stream.events.delta import Floats, Ints
 from monitor_stream.events.spec import Feature, NumericReference
 from monitor_stream.events.tables import FEATURES
-from monitor_stream.observe.features import ABSENT, WRONG, FeatureRows, Learned
+from monitor_stream.observe.features import Learned
+from monitor_stream.observe.kinds import ABSENT, WRONG
 from monitor_stream.observe.sums import Windows, by_window
 
 
@@ -26,14 +27,8 @@ class FeatureSums:
         self._categorical = np.array([feature.kind == "categorical" for feature in features], bool)
         self._numeric = ~self._categorical
 
-    def sums(self, windows: Windows, rows: FeatureRows) -> tuple[Ints, Floats]:
-        """Numbers of the windows, and sums of shape (windows, features, columns)."""
-        if not rows.given.all():
-            windows, matrix = windows.select(np.flatnonzero(rows.given)), rows.matrix[rows.given]
-        else:
-            matrix = rows.matrix
-        if not matrix.size:
-            return np.empty(0, np.int64), np.empty((0, 0, len(FEATURES)))
+    def sums(self, windows: Windows, matrix: Floats, unseen: Floats | None) -> tuple[Ints, Floats]:
+        """Numbers of the windows, and sums of shape (windows, features, columns); `unseen` is 1 for each unseen value."""
         finite = np.isfinite(matrix)
         whole = bool(finite.all())
         value = matrix if whole else np.where(finite, matrix, self._mean)
@@ -54,7 +49,8 @@ class FeatureSums:
         if self._bounded:
             outside = finite & ((value < self._low) | (value > self._high)) & self._numeric
             sums[:, :, 3] = by_window(windows, outside.astype(np.float64))[1]
-        sums[:, :, 4] = np.where(self._categorical, total, 0.0)
+        if unseen is not None:
+            sums[:, :, 4] = by_window(windows, unseen)[1]
         sums[:, :, 5] = np.where(self._categorical, 0.0, total)
         sums[:, :, 6] = np.where(self._categorical, 0.0, by_window(windows, centred * centred)[1])
         return numbers, sums

@@ -1,13 +1,13 @@
 """Features of many events at once: JSON objects into one matrix.
 
-A matrix has a row an event and a column a feature. A finite number is a value; what is not is said by the other
-floats, which JSON cannot hold: NaN is ``null``, infinity a feature the event does not have, minus infinity a value
-of the wrong type. A categorical column holds 0 for a value the reference knows and 1 for one it has not seen.
+A matrix has a row an event and a column a feature. A finite number is a value, see `monitor_stream.observe.kinds` for
+what it says of each kind; what is not is said by the other floats, which JSON cannot hold: NaN is ``null``, infinity
+a feature the event does not have, minus infinity a value of the wrong type.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -18,24 +18,29 @@ from msgspec.structs import astuple
 
 from monitor_stream.events.deadletter import Reason
 from monitor_stream.events.delta import Floats
-from monitor_stream.events.spec import CategoricalReference, Feature, Kind, ModelSpec
+from monitor_stream.events.spec import Feature, Kind, ModelSpec
+from monitor_stream.observe.categories import Categories
 from monitor_stream.observe.columns import Array
 from monitor_stream.observe.decode import diagnose
 from monitor_stream.observe.fields import field_names
-from monitor_stream.observe.values import MAX_NUMBER, text
-
-NULL, ABSENT, WRONG, UNSEEN = np.nan, np.inf, -np.inf, 1.0
+from monitor_stream.observe.kinds import (
+    ABSENT,
+    NULL,
+    PLAIN,
+    TYPES,
+    WRONG,
+    fit,
+    kind_of,
+    lengths,
+    numbers,
+    timestamps,
+)
+from monitor_stream.observe.values import MAX_NUMBER
+from monitor_stream.observe.vectors import Vectors
 
 #: Features that are learned where no spec names them, and further names that are known well enough to be skipped.
 MAX_LEARNED: Final = 200
 MAX_EXTRAS: Final = 64
-
-_TYPES: Final[dict[Kind | None, Any]] = {
-    None: float | None,  # nothing but null was seen
-    "numeric": float | None,
-    "boolean": bool | float | None,
-    "categorical": str | float | bool | None,
-}
 
 
 class Learned(msgspec.Struct):
@@ -52,6 +57,7 @@ class FeatureRows(msgspec.Struct):
     given: Array  # whether the event has features at all
     unknown: Array  # whether it has one that is not followed
     absent: Array  # whether it lacks one that the spec names
+    components: Floats  # of vectors, side by side; NaN where there is none
     columns: dict[str, Sequence[Any]]  # those that segments ask for, as they came
     rejected: dict[
         int, tuple[Reason, str]
@@ -64,6 +70,7 @@ class FeatureRows(msgspec.Struct):
             self.given[chosen],
             self.unknown[chosen],
             self.absent[chosen],
+            self.components[chosen],
             {name: [column[index] for index in chosen.tolist()] for name, column in self.columns.items()},
             {},
         )
@@ -74,53 +81,80 @@ class FeatureReader:
 
     All events of a batch are decoded in one call, strictly. Only when that fails are they looked at one by one; what
     was found (an extra feature, a number sent as text) goes into the types, so that it does not fail again.
+
+    `met` has the values of categorical features that were met and have a name, `dimensions` those of vectors: both are
+    learned in the order of the topic.
     """
 
-    def __init__(self, spec: ModelSpec, learned: Iterable[Learned] = ()) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        learned: Iterable[Learned] = (),
+        met: Mapping[str, Sequence[str]] | None = None,
+        dimensions: Mapping[str, int] | None = None,
+    ) -> None:
         self.learned = list(learned)
         self.learns = not spec.features
         self._named = {feature.name: feature for feature in spec.features}
         self._wanted = list(spec.segments)
         self._extras: list[str] = []
         self._loose: set[str] = set()
+        self.categories: dict[str, Categories] = {}
+        self._met = met or {}
+        given = {feature.name: feature.dimension for feature in spec.features if feature.dimension}
+        self.vectors = Vectors(given | dict(dimensions or {}))
         self._build()
 
     @property
+    def features(self) -> list[Feature | Learned]:
+        """In the order of the matrix's columns."""
+        return [*self._named.values(), *self.learned]
+
+    @property
     def names(self) -> list[str]:
-        """The features, in the order of the matrix's columns."""
+        """Of the features, in the order of the matrix's columns."""
         return [*self._named, *(feature.name for feature in self.learned)]
 
-    def read(self, raws: Sequence[Raw]) -> FeatureRows:
-        """Decode the features of a batch, in the order of their topic."""
+    @property
+    def met(self) -> dict[str, list[str]]:
+        """The values that were met and have a name, by feature."""
+        return {name: categories.met for name, categories in self.categories.items()}
+
+    def read(self, raws: Sequence[Raw], times: Floats) -> FeatureRows:
+        """Decode the features of a batch, in the order of their topic; `times` are those of the predictions."""
         try:
             rows = self._decode(b"[" + b",".join(raws) + b"]")
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return self._read_singly(raws)
-        return self.tabulate(rows)
+            return self._read_singly(raws, times)
+        return self.tabulate(rows, times)
 
-    def tabulate(self, rows: list[Any]) -> FeatureRows:
+    def tabulate(self, rows: list[Any], times: Floats) -> FeatureRows:
         """Make a matrix of objects of type `row`, or ``None`` where an event has no features."""
-        return self._tabulate(rows, {})
+        return self._tabulate(rows, times, {})
 
     def _build(self) -> None:
         self._stale = False
-        features: list[Feature | Learned] = [*self._named.values(), *self.learned]
+        features = self.features
         self._kinds: list[Kind | None] = [feature.kind for feature in features]
         names = [feature.name for feature in features]
         others = [] if self.learns else [name for name in self._wanted if name not in names]
         extras = [name for name in self._extras if name not in others]
         self._fields = [*names, *others, *extras]
         self._extras_from = len(names) + len(others)
-        self._categories = [_categories(feature) for feature in features]
+        for feature in features:
+            if feature.kind == "categorical" and feature.name not in self.categories:
+                reference = feature.reference if isinstance(feature, Feature) else None
+                self.categories[feature.name] = Categories(reference, self._met.get(feature.name, ()))
         self._checked = [
             index
             for index, (name, kind) in enumerate(zip(names, self._kinds, strict=True))
-            if kind == "categorical" or name in self._loose
+            if kind not in PLAIN or name in self._loose
         ]
         self._booleans = [index for index, kind in enumerate(self._kinds) if kind == "boolean"]
+        self._timestamps = [index for index, kind in enumerate(self._kinds) if kind == "timestamp"]
+        self._vectors = [index for index, kind in enumerate(self._kinds) if kind == "vector"]
         types = [
-            Any if name in self._loose else _TYPES[kind]
-            for name, kind in zip(names, self._kinds, strict=True)
+            Any if name in self._loose else TYPES[kind] for name, kind in zip(names, self._kinds, strict=True)
         ]
         types += [Any] * len(others) + [Raw] * len(extras)
         self.row = msgspec.defstruct(
@@ -136,45 +170,59 @@ class FeatureReader:
         self._blank = self.row()
         self._decode: Callable[[bytes], list[Any]] = msgspec.json.Decoder(list[self.row | None]).decode  # type: ignore[name-defined]
 
-    def _tabulate(self, rows: list[Any], rejected: dict[int, tuple[Reason, str]]) -> FeatureRows:
+    def _tabulate(
+        self, rows: list[Any], times: Floats, rejected: dict[int, tuple[Reason, str]]
+    ) -> FeatureRows:
         given = np.ones(len(rows), bool)
         if None in rows:
             given = np.array([row is not None for row in rows])
             rows = [self._blank if row is None else row for row in rows]
         width = len(self._kinds)
         columns: list[Sequence[Any]] = []
+        wanted: dict[str, Sequence[Any]] = {}
+        components = np.empty((len(rows), 0))
         if len(self._fields) == width and not self._checked and not self._wanted:
             matrix = _floats(chain.from_iterable(map(astuple, rows)), len(rows) * width).reshape(
                 len(rows), width
             )
         else:
             columns = list(zip(*map(astuple, rows), strict=True)) or [()] * len(self._fields)
-            block = [
-                self._codes(index, column) if index in self._checked else column
-                for index, column in enumerate(columns[:width])
-            ]
-            matrix = _floats(chain.from_iterable(block), len(rows) * width).reshape(width, len(rows)).T
+            wanted = {
+                name: columns[self._fields.index(name)] for name in self._wanted if name in self._fields
+            }
+            for index in self._checked:
+                if self._fields[index] in self._loose:
+                    kind = self._kinds[index]
+                    columns[index] = [fit(kind, value) for value in columns[index]]
+            if self._vectors:
+                norms, components = self.vectors.read({self._fields[at]: columns[at] for at in self._vectors})
+                for index in self._vectors:
+                    columns[index] = norms[self._fields[index]]
+            for index in self._checked:
+                columns[index] = self._numbers(index, columns[index])
+            block = chain.from_iterable(columns[:width])
+            matrix = _floats(block, len(rows) * width).reshape(width, len(rows)).T
         matrix[np.abs(matrix, out=np.zeros_like(matrix), where=np.isfinite(matrix)) > MAX_NUMBER] = WRONG
         for index in self._booleans:
             values = matrix[:, index]
             values[np.isfinite(values) & (values != 0.0) & (values != 1.0)] = WRONG
+        for index in self._timestamps:
+            values = matrix[:, index]
+            np.subtract(times, values, out=values, where=np.isfinite(values))
         self._settle_kinds(matrix)
         unknown = np.zeros(len(rows), bool)
         for extra in columns[self._extras_from :]:
             unknown |= np.array([value is not UNSET for value in extra], bool)
         absent = np.zeros(len(rows), bool) if self.learns else (matrix == ABSENT).any(axis=1)
-        wanted = {name: columns[self._fields.index(name)] for name in self._wanted if name in self._fields}
-        return FeatureRows(matrix, given, unknown, absent, wanted, rejected)
+        return FeatureRows(matrix, given, unknown, absent, components, wanted, rejected)
 
-    def _codes(self, index: int, column: Sequence[Any]) -> list[float]:
-        if self._fields[index] in self._loose:
-            kind = self._kinds[index]
-            if kind != "categorical":
-                return [_number(value, kind) for value in column]
-            column = [value if value is UNSET or _fits(kind, value) else WRONG for value in column]
-        known, default = self._categories[index]
-        get = known.get
-        return [get(value, default) for value in column]
+    def _numbers(self, index: int, column: Sequence[Any]) -> list[float]:
+        kind = self._kinds[index]
+        if kind == "categorical":
+            return self.categories[self._fields[index]].codes(column)
+        if kind == "timestamp":
+            return timestamps(column)
+        return lengths(column) if kind == "text" else numbers(column)
 
     def _settle_kinds(self, matrix: Floats) -> None:
         for index, kind in enumerate(self._kinds):
@@ -182,7 +230,7 @@ class FeatureReader:
                 self.learned[index - len(self._named)].kind = "numeric"
                 self._kinds[index] = "numeric"
 
-    def _read_singly(self, raws: Sequence[Raw]) -> FeatureRows:
+    def _read_singly(self, raws: Sequence[Raw], times: Floats) -> FeatureRows:
         objects: list[dict[str, Any] | None] = []
         rejected: dict[int, tuple[Reason, str]] = {}
         for index, raw in enumerate(raws):
@@ -195,7 +243,7 @@ class FeatureReader:
         if self._stale:
             self._build()
         rows = [None if row is None else self.row(**self._arguments(row)) for row in objects]
-        read = self._tabulate(rows, rejected)
+        read = self._tabulate(rows, times, rejected)
         read.unknown |= unknown
         return read
 
@@ -218,61 +266,15 @@ class FeatureReader:
                     self._stale = True
                 continue
             if feature.kind is None and value is not None:
-                feature.kind = _kind(value)
+                feature.kind = kind_of(value)
                 self._stale = True
-            if not _fits(feature.kind, value) and name not in self._loose:
+            if name not in self._loose and fit(feature.kind, value) is WRONG:
                 self._loose.add(name)
                 self._stale = True
         return unknown
 
     def _arguments(self, row: dict[str, Any]) -> dict[str, Any]:
         return {f"f{index}": row[name] for index, name in enumerate(self._fields) if name in row}
-
-
-def _categories(feature: Feature | Learned) -> tuple[dict[Any, float], float]:
-    """The code of each value the reference knows, and that of any other.
-
-    Where the reference has a share of rarer values that it does not name, no value is known to be unseen.
-    """
-    codes: dict[Any, float] = {None: NULL, UNSET: ABSENT, WRONG: WRONG}
-    reference = feature.reference if isinstance(feature, Feature) else None
-    if not isinstance(reference, CategoricalReference) or reference.other > 0.0:
-        return codes, 0.0
-    for name in reference.shares:
-        codes[name] = 0.0
-        for value in (*_numbers(name), True, False):
-            if text(value) == name:
-                codes[value] = 0.0
-    return codes, UNSEEN
-
-
-def _numbers(name: str) -> list[float]:
-    try:
-        return [float(name)]
-    except ValueError:
-        return []
-
-
-def _kind(value: Any) -> Kind:
-    if isinstance(value, bool):
-        return "boolean"
-    return "categorical" if isinstance(value, str) else "numeric"
-
-
-def _fits(kind: Kind | None, value: Any) -> bool:
-    if value is None:
-        return True
-    if kind == "numeric":
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return isinstance(value, int | float) if kind == "boolean" else isinstance(value, str | int | float)
-
-
-def _number(value: Any, kind: Kind | None) -> float:
-    if value is UNSET:
-        return ABSENT
-    if value is None:
-        return NULL
-    return float(value) if _fits(kind, value) and abs(value) <= MAX_NUMBER else WRONG
 
 
 def _floats(values: Iterable[Any], count: int) -> Floats:

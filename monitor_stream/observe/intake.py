@@ -154,9 +154,10 @@ def read(rows: Rows, version: Version, era: Era, rejects: Rejects) -> Part | Non
     raw_features = list(map(attrgetter("features"), rows.events))
     raw_segments = list(map(attrgetter("segments"), rows.events))
     if rows.typed:
-        features, segments = era.features.tabulate(raw_features), era.segments.tabulate(raw_segments)
+        features = era.features.tabulate(raw_features, rows.times)
+        segments = era.segments.tabulate(raw_segments)
         return Part(version, era, rows, features, segments)
-    features = era.features.read(raw_features)
+    features = era.features.read(raw_features, rows.times)
     segments, bad = era.segments.read(raw_segments)
     part = Part(version, era, rows, features, segments)
     if bad or features.rejected:
@@ -205,11 +206,11 @@ def _count(
 ) -> None:
     era, rows, features = part.era, part.rows, part.features
     events: Sequence[Envelope] = rows.events
-    windows = era.windows(rows.times)
+    windows, spans = era.windows(rows.times), era.spans(rows.times)
     segments = era.segments.codes(len(rows), part.segments, features.columns)
     latency = np.array(list(map(attrgetter("latency_seconds"), events)), np.float64)
     era.observe_traffic(windows, segments, failed, latency)
-    era.observe_features(windows, features)
+    era.observe_features(windows, spans, features)
     answered = np.flatnonzero(~failed)
     answering = pick(events, answered)
     answers = era.scorer.answers(
@@ -217,8 +218,8 @@ def _count(
         list(map(attrgetter("score"), answering)),
         list(map(attrgetter("scores"), answering)),
     )
-    answered_windows = windows.select(answered)
-    era.observe_answers(answered_windows, answers)
+    answered_windows, answered_spans = windows.select(answered), spans.select(answered)
+    era.observe_answers(answered_windows, answered_spans, answers)
     era.check("without_prediction", answered_windows, answers.missing)
     era.check("unfit_prediction", answered_windows, answers.unfit)
     era.check("without_id", windows, without_id)
@@ -228,6 +229,9 @@ def _count(
     joinable = np.flatnonzero(~without_id[answered])
     if len(joinable):
         chosen = answered[joinable]
+        era.sample(
+            spans.select(chosen), hashed[chosen], features, chosen, era.sampled_answers(answers)[joinable]
+        )
         model.admit(
             part.version,
             era,

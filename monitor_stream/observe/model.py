@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from monitor_stream.events.delta import Floats, Outcome
+from monitor_stream.events.delta import Floats, Ints, Outcome
 from monitor_stream.events.ended import Ended
 from monitor_stream.events.fold import Topic
 from monitor_stream.observe.clock import Clock, Silence
@@ -22,13 +23,14 @@ from monitor_stream.observe.scoring.multiclass import text_of
 
 
 class VersionState(msgspec.Struct):
-    """What of a version is written: its eras by number, and its newest times."""
+    """What of a version is written: its eras by number, and its newest times; see `Version`."""
 
     name: str
     eras: list[int]
     newest_prediction: float | None
     newest_label: float | None
     provisional: bool
+    seen: float = 0.0
 
 
 class ModelState(msgspec.Struct):
@@ -50,9 +52,10 @@ class ModelState(msgspec.Struct):
 
 
 class Version:
-    """A version: its eras, the last of which takes in what comes.
+    """A version: its eras, the last of which takes in what comes, from its start on.
 
-    It is `provisional` while its spec was inferred from failed predictions alone, which tell nothing of the task.
+    It is `provisional` while its spec was inferred from failed predictions alone, which tell nothing of the task. `seen`
+    is the newest time of a prediction, also of one that was set aside later.
     """
 
     def __init__(self, name: str) -> None:
@@ -61,6 +64,7 @@ class Version:
         self.newest_prediction: float | None = None
         self.newest_label: float | None = None
         self.provisional = False
+        self.seen = 0.0
 
     @property
     def era(self) -> Era | None:
@@ -72,16 +76,31 @@ class Version:
         """Predictions that wait."""
         return sum(era.waiting.open for era in self.eras.values())
 
-    def retire(self) -> list[int]:
-        """Drop eras that are over and hold nothing; their numbers."""
-        over = [
-            number
-            for number, era in self.eras.items()
-            if number != max(self.eras) and not era.waiting.held and not era.dirty
-        ]
-        for number in over:
-            del self.eras[number]
-        return over
+    def read_by(self, times: Floats, disorder: float) -> Iterator[tuple[Era, Ints]]:
+        """Which era reads which of some predictions, in the order of their topic.
+
+        The one in force at the prediction's time, or, for one that comes later than the disorder allows, at the earliest
+        time at which it would not have: so an era is over once the newest prediction has left it so far behind.
+        """
+        numbers = sorted(self.eras)
+        ahead = np.maximum.accumulate(np.concatenate(([self.seen], times)))
+        places = np.maximum(times, ahead[:-1] - disorder)
+        readers = np.zeros(len(times), np.int64)
+        for at, number in enumerate(numbers):
+            readers[places >= self.eras[number].start] = at
+        self.seen = float(ahead[-1])
+        for era in self.eras.values():
+            if era.start <= self.seen - disorder:
+                era.start = -math.inf
+        for run in np.split(np.arange(len(times)), np.flatnonzero(np.diff(readers)) + 1):
+            yield self.eras[numbers[readers[run[0]]]], run
+
+    def retire(self) -> None:
+        """Drop eras that are over and hold nothing."""
+        reading = max((number for number, era in self.eras.items() if era.start == -math.inf), default=0)
+        for number in [n for n, era in self.eras.items() if not era.waiting.held and not era.dirty]:
+            if number < reading:
+                del self.eras[number]
 
 
 class Model:
@@ -104,7 +123,7 @@ class Model:
     def state(self) -> ModelState:
         """What is written, see `ModelState`."""
         versions = [
-            VersionState(v.name, sorted(v.eras), v.newest_prediction, v.newest_label, v.provisional)
+            VersionState(v.name, sorted(v.eras), v.newest_prediction, v.newest_label, v.provisional, v.seen)
             for v in self.versions.values()
         ]
         return ModelState(
@@ -130,7 +149,7 @@ class Model:
         for known in state.versions:
             version = model.versions[known.name] = Version(known.name)
             version.newest_prediction, version.newest_label = known.newest_prediction, known.newest_label
-            version.provisional = known.provisional
+            version.provisional, version.seen = known.provisional, known.seen
             for number in known.eras:
                 era_state, waiting = eras[number]
                 version.eras[number] = Era(era_state.spec, model.truth_classes, era_state)

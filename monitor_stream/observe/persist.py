@@ -56,7 +56,7 @@ class Writer:
     def __init__(self) -> None:
         self._written: dict[str, bytes] = {}
         self._numbers: dict[str, int] = {}
-        self._eras: dict[int, tuple[int, ...]] = {}
+        self._eras: dict[int, tuple[float, ...]] = {}
 
     def write(self, header: Header, unsaid: Unsaid, models: Mapping[str, Model]) -> Changes:
         """All that differs from what was written before."""

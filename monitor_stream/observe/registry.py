@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -76,25 +77,28 @@ class Registry:
         """The era that reads the next events of a version, where that does not depend on them."""
         known = self.models.get(model)
         found = known.versions.get(version) if known else None
-        if found is None or found.era is None or found.provisional:
+        if found is None or found.era is None or found.provisional or found.era.start > -math.inf:
             return None
         spec = self._specs.find(model, version)
         return found.era if spec is None or spec is found.era.published else None
 
     def eras(self, model: str, version: Version, rows: Rows) -> Iterator[tuple[Era, Rows]]:
-        """The events of a version, each with the era that reads it.
+        """The events of a version, in order, each with the era that reads it.
 
-        Without a spec, one is inferred from the first event that has an answer. Failed ones before it are read under
-        one that is provisional, so that a failure as the first event does not fix the task.
+        A new spec is taken up at the end of the window that the newest event lies in, so that a window is judged by
+        one. Without a spec, one is inferred from the first event that has an answer. Failed ones before it are read
+        under one that is provisional, so that a failure as the first event does not fix the task.
         """
         spec = self._specs.find(model, version.name)
-        if spec is not None:
-            yield self._under(model, version, spec), rows
-            return
         era = version.era
-        if era is not None and not version.provisional:
-            yield era, rows
+        if spec is not None or (era is not None and not version.provisional):
+            if spec is not None:
+                self._under(model, version, spec)
+            disorder = self.terms(model).allowed_disorder_seconds
+            for reader, run in version.read_by(rows.times, disorder):
+                yield reader, rows.select(run)
             return
+        version.seen = max(version.seen, float(rows.times.max()))
         telling = next((index for index, event in enumerate(rows.events) if _tells(event)), len(rows))
         if telling:
             if era is None:
@@ -112,16 +116,24 @@ class Registry:
         return self.models[name]
 
     def _under(self, model: str, version: Version, spec: ModelSpec) -> Era:
+        """The era of a spec, begun if there is none."""
         era = version.era
         if era is not None and (era.published is spec or era.digest == spec.digest):
             era.published = spec
             return era
+        if era is not None and era.start > version.seen:
+            # It was to begin at a time that has not come: nothing was read under it.
+            del version.eras[max(version.eras)]
+            return self._under(model, version, spec)
         self.era_number += 1
-        era = Era(spec, self.models[model].truth_classes)
-        era.published = spec
-        version.eras[self.era_number] = era
+        begun = Era(spec, self.models[model].truth_classes)
+        begun.published = spec
+        if era is not None and not version.provisional:
+            step = max(era.spec.window_seconds, spec.window_seconds)
+            begun.start = (version.seen // step + 1.0) * step
+        version.eras[self.era_number] = begun
         version.provisional = False
-        return era
+        return begun
 
 
 def _tells(event: Envelope) -> bool:

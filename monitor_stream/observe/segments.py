@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from msgspec import UNSET, Raw
+from msgspec import Raw
 
 from monitor_stream.events.deadletter import Reason
 from monitor_stream.events.spec import OTHER, ModelSpec
@@ -124,6 +124,6 @@ class Segments:
 
 def _scalar(value: Any) -> Any:
     """A value that has a text; what is missing or nested has none."""
-    if value is UNSET or isinstance(value, dict | list):
+    if not isinstance(value, str | int | float) or (isinstance(value, float) and not np.isfinite(value)):
         return None
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+    return value

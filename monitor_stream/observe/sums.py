@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import numpy as np
@@ -37,6 +37,17 @@ class Windows:
         some = Windows.__new__(Windows)
         some.numbers, some.of = self.numbers, self.of[rows]
         return some
+
+    def parts(self) -> Iterator[tuple[int, Array | slice]]:
+        """Each window that holds an event: its number, and the events."""
+        if len(self.numbers) == 1:
+            yield int(self.numbers[0]), slice(None)
+            return
+        order = np.argsort(self.of, kind="stable")
+        ends = np.cumsum(np.bincount(self.of, minlength=len(self.numbers))).tolist()
+        for number, start, end in zip(self.numbers.tolist(), [0, *ends], ends, strict=False):
+            if start < end:
+                yield number, order[start:end]
 
     def keys(self, codes: Ints | int) -> Ints:
         """One key an event: its window and a group code."""

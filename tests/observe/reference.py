@@ -5,13 +5,22 @@ It states the rules of docs/design/folds.md directly: positions, firsts, pairs. 
 
 from __future__ import annotations
 
+import bisect
 import json
 import math
 from collections import Counter, defaultdict
 from typing import Any
 
-from monitor_stream.events.spec import CategoricalReference, ModelSpec, NumericReference, Specs
-from monitor_stream.events.tables import DELAY_BOUNDS, ERROR_BOUNDS, LATENCY_BOUNDS, PERFORMANCE
+from xxhash import xxh3_64_intdigest
+
+from monitor_stream.events.spec import CategoricalReference, ModelSpec, NumericReference, Reference, Specs
+from monitor_stream.events.tables import (
+    DELAY_BOUNDS,
+    ERROR_BOUNDS,
+    HISTOGRAM_BINS,
+    LATENCY_BOUNDS,
+    PERFORMANCE,
+)
 
 #: The id of the label that ends a topic: it is still remembered when the rest is given up.
 LAST = "last"
@@ -27,6 +36,7 @@ class Expected:
         self.outcomes: Counter[tuple[str, str, str]] = Counter()  # model, version ("" for none), outcome
         self.errors: list[tuple[str, str, float, float]] = []
         self.bad: Counter[str] = Counter()
+        self.sampled: dict[tuple[str, str, int], list[tuple[int, list[float | None]]]] = defaultdict(list)
 
     def add(self, key: Key, sums: list[float]) -> None:
         before = self.tables.setdefault(key, [0.0] * len(sums))
@@ -119,13 +129,19 @@ def _one_prediction(
     if failed:
         return
     answer, score, state = _answer(event, spec)
+    if state == "fit":
+        _bin(out, event, spec, column="__prediction__", reference=spec.prediction, value=answer)
+    if score is not None and spec.task == "binary":
+        _bin(out, event, spec, column="__score__", reference=spec.score, value=score)
     row = [1.0, float(state == "missing"), float(state == "unfit"), 0.0, 0.0, 0.0, 0.0]
     if spec.task == "regression" and state == "fit":
         centred = answer - (spec.prediction.mean if isinstance(spec.prediction, NumericReference) else 0.0)
         row[5:] = [centred, centred**2]
     out.add((model, version, "features", start, "__prediction__"), row)
     if spec.task == "binary":
-        row = [1.0, float(score is None), 0.0, 0.0, 0.0, score or 0.0, (score or 0.0) ** 2]
+        mean = spec.score.mean if isinstance(spec.score, NumericReference) else 0.0
+        centred = 0.0 if score is None else score - mean
+        row = [1.0, float(score is None), 0.0, 0.0, 0.0, centred, centred**2]
         out.add((model, version, "features", start, "__score__"), row)
     if state == "missing":
         check("without_prediction")
@@ -133,6 +149,8 @@ def _one_prediction(
         check("unfit_prediction")
     if name is None:
         return
+    last = {"binary": score, "regression": answer if state == "fit" else None}.get(spec.task)
+    out.sampled[model, version, _span(event, spec)].append((_hash(name), [*_row(event, spec), last]))
     for label in firsts[model, name]:
         if label["c"] <= time + spec.horizon_seconds and position <= label["c"] + window:
             label["joined"] = True
@@ -162,6 +180,9 @@ def _features(out: Expected, event: dict[str, Any], spec: ModelSpec, start: int,
                 row[2] = 1.0
             elif isinstance(feature.reference, CategoricalReference):
                 row[4] = float(_text(value) not in feature.reference.shares)
+                _bin(out, event, spec, column=feature.name, reference=feature.reference, value=_text(value))
+                if row[4]:
+                    out.add((model, version, "unseen", start, f"{feature.name}={_text(value)}"), [1.0])
         elif value is not None:
             wrong = isinstance(value, bool) if feature.kind == "numeric" else value not in (0.0, 1.0)
             if isinstance(value, str | list) or wrong:
@@ -175,7 +196,55 @@ def _features(out: Expected, event: dict[str, Any], spec: ModelSpec, start: int,
                     or (feature.maximum is not None and value > feature.maximum)
                 )
                 row[5:] = [centred, centred**2]
+                _bin(out, event, spec, column=feature.name, reference=feature.reference, value=value)
         out.add((model, version, "features", start, feature.name), row)
+
+
+def _bin(
+    out: Expected,
+    event: dict[str, Any],
+    spec: ModelSpec,
+    *,
+    column: str,
+    reference: Reference | None,
+    value: Any,
+) -> None:
+    if reference is None:
+        return
+    if isinstance(reference, NumericReference):
+        place = bisect.bisect_left(reference.edges, value)
+    else:
+        names = list(reference.shares)
+        place = names.index(_text(value)) if _text(value) in names else len(names)
+    row = [float(place == at) for at in range(HISTOGRAM_BINS)]
+    out.add((event["model"], event["version"], "histograms", _span(event, spec), column), row)
+
+
+def _row(event: dict[str, Any], spec: ModelSpec) -> list[float | None]:
+    return [_number((event.get("features") or {}).get(feature.name), feature) for feature in spec.features]
+
+
+def _number(value: Any, feature: Any) -> float | None:
+    if value is None or isinstance(value, list):
+        return None
+    if feature.kind == "categorical":
+        names = list(feature.reference.shares)
+        return float(names.index(_text(value)) if _text(value) in names else len(names))
+    if isinstance(value, str) or (feature.kind == "numeric" and isinstance(value, bool)):
+        return None
+    return float(value) if feature.kind == "numeric" or value in (0.0, 1.0) else None
+
+
+def _span(event: dict[str, Any], spec: ModelSpec) -> int:
+    return int(event["timestamp"] // spec.drift.span_seconds * spec.drift.span_seconds)
+
+
+def _hash(name: str) -> int:
+    """SplitMix64 of the id's XXH3, in whole numbers."""
+    h, word = xxh3_64_intdigest(name.encode()), 2**64 - 1
+    h = (h ^ (h >> 30)) * 0xBF58476D1CE4E5B9 & word
+    h = (h ^ (h >> 27)) * 0x94D049BB133111EB & word
+    return h ^ (h >> 31)
 
 
 def _answer(event: dict[str, Any], spec: ModelSpec) -> tuple[Any, float | None, str]:
@@ -221,6 +290,8 @@ def _pair(
         centred = truth - (spec.label.mean if isinstance(spec.label, NumericReference) else 0.0)
         row[5:] = [centred, centred**2]
     out.add((model, version, "features", start, "__target__"), row)
+    if truth is not None:
+        _bin(out, event, spec, column="__target__", reference=spec.label, value=truth)
     if truth is None:
         check("unfit_label")
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from random import Random
 from typing import Any
 
@@ -14,6 +14,7 @@ from monitor_stream.events.codec import decode_delta
 from monitor_stream.events.fold import Batch, Limits, Message, Seat, Topic
 from monitor_stream.events.spec import (
     CategoricalReference,
+    DriftRules,
     ErrorScale,
     Feature,
     ModelSpec,
@@ -29,12 +30,14 @@ TERMS: dict[str, Any] = {
     "allowed_disorder_seconds": 10.0,
     "duplicate_window_seconds": 30.0,
     "window_seconds": 20.0,
+    "drift": DriftRules(span_seconds=50.0),
 }
 #: A horizon below the duplicate window.
 SHORT = TERMS | {"horizon_seconds": 20.0}
 NUMBERS = NumericReference(
-    n=9, missing=0.0, mean=2.5, std=1.0, minimum=0.0, maximum=5.0, edges=[], shares=[1.0]
+    n=9, missing=0.0, mean=2.5, std=1.0, minimum=0.0, maximum=5.0, edges=[0.0, 2.0, 5.0], shares=[0.25] * 4
 )
+CLASSES = CategoricalReference(n=9, missing=0.0, shares={"true": 0.5, "false": 0.5})
 SPECS = [
     ModelSpec(
         model="price",
@@ -66,10 +69,19 @@ SPECS = [
         task="binary",
         features=[Feature(name="x", kind="numeric")],
         segments=["country", "hour"],
+        prediction=CLASSES,
+        score=NUMBERS,
+        label=CLASSES,
         **SHORT,
     ),
     ModelSpec(
-        model="late", version="0", task="multiclass", features=[Feature(name="x", kind="numeric")], **SHORT
+        model="late",
+        version="0",
+        task="multiclass",
+        features=[Feature(name="x", kind="numeric")],
+        prediction=CategoricalReference(n=9, missing=0.0, shares={"0": 0.5, "dog": 0.25}, other=0.25),
+        label=CLASSES,
+        **SHORT,
     ),
 ]
 VERSIONS = [(spec.model, spec.version) for spec in SPECS]
@@ -226,6 +238,7 @@ class Totals:
         self.outcomes: Counter[Any] = Counter()
         self.errors: list[Any] = []
         self.dead: Counter[str] = Counter()
+        self.sampled: dict[tuple[str, str, int], list[tuple[int, list[float | None]]]] = defaultdict(list)
         clocks: dict[str, float] = {}
         chain: dict[str, tuple[int, int]] = {}
         for message in messages:
@@ -250,6 +263,11 @@ class Totals:
             for window, group, row in zip(windows.tolist(), groups, sums, strict=True):
                 key = (model, version, name, window, group)
                 self.tables[key] = self.tables.get(key, 0.0) + row
+        for sample in part.samples:
+            hashes, rows = sample.unpack()
+            assert (np.diff(hashes) >= 0).all() if len(hashes) else True
+            values = [[None if np.isnan(value) else value for value in row] for row in rows.tolist()]
+            self.sampled[model, version, sample.start] += zip(hashes.tolist(), values, strict=True)
         if part.scored is not None:
             order, error = part.scored.unpack()
             assert (order >= clock).all(), "scored behind a clock that was announced"

@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor_stream.events.fold import Topic
+from monitor_stream.observe import sampling
 from tests.observe.reference import Expected, expected
 from tests.observe.streams import Reader, Totals, crowded, encoded, flush, topics
+
+Sampled = dict[tuple[str, str, int], list[tuple[int, list[float | None]]]]
+
+#: Rows of a sample here: so few that there are more.
+ROWS = 3
 
 #: Which topic to read on, how many records of it, and what to do then.
 STEPS = st.lists(
@@ -24,6 +31,13 @@ STEPS = st.lists(
 
 
 def read(both: tuple[list[Any], list[Any]], steps: list[tuple[bool, int, str]]) -> Totals:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampling, "SAMPLE_ROWS", ROWS)
+        patch.setattr(sampling, "MAX_SPANS", 2)
+        return _read(both, steps)
+
+
+def _read(both: tuple[list[Any], list[Any]], steps: list[tuple[bool, int, str]]) -> Totals:
     reader = Reader()
     queues: dict[Topic, list[Any]] = {
         "predictions": [encoded(event) for event in flush(both[0], "predictions")],
@@ -52,6 +66,18 @@ def compare(totals: Totals, wanted: Expected) -> None:
     for key, row in wanted.tables.items():
         np.testing.assert_allclose(totals.tables[key], row, rtol=1e-9, atol=1e-9, err_msg=str(key))
     assert sorted(totals.errors) == sorted(wanted.errors)
+    assert smallest(totals.sampled) == smallest(wanted.sampled)
+
+
+def smallest(sampled: Sampled) -> dict[tuple[str, str, int], list[tuple[int, Any]]]:
+    """Of each span the rows of the smallest hashes; of one hash, the first by its values."""
+    merged = {}
+    for span, rows in sampled.items():
+        by_hash: dict[int, Any] = {}
+        for number, row in sorted(rows, key=lambda pair: str(pair[1])):
+            by_hash.setdefault(number, row)
+        merged[span] = sorted(by_hash.items())[:ROWS]
+    return merged
 
 
 @settings(

@@ -41,7 +41,9 @@ class BinaryScorer:
         self._boolean = spec.positive in _BOOLEANS
         self._numeric = _is_number(spec.positive)
         texts = list(_BOOLEANS) if self._boolean else [spec.positive]
-        self._words = {int(word): self._class(name) for name, word in zip(texts, hashes(texts), strict=True)}
+        self._words = {
+            int(word): self.class_of(name) for name, word in zip(texts, hashes(texts), strict=True)
+        }
 
     def answers(self, predictions: Sequence[Any], scores: Sequence[Any], maps: Sequence[Any]) -> Answers:
         if any(maps):
@@ -52,10 +54,10 @@ class BinaryScorer:
         score = floats(scores)
         kinds = set(map(type, predictions))
         if len(kinds - {type(None)}) <= 1:
-            table = {value: self._class(value) for value in set(predictions)}
+            table = {value: self.class_of(value) for value in set(predictions)}
             given = np.fromiter(map(table.__getitem__, predictions), np.float64, len(predictions))
         else:
-            given = np.fromiter(map(self._class, predictions), np.float64, len(predictions))
+            given = np.fromiter(map(self.class_of, predictions), np.float64, len(predictions))
         absent = np.array([value is None for value in predictions], bool) if type(None) in kinds else None
         if absent is None:
             return Answers(given.view(np.uint64), score, None, np.zeros(len(given), bool), np.isnan(given))
@@ -111,7 +113,8 @@ class BinaryScorer:
     def learn(self, classes: list[list[str]]) -> None:
         """Both classes are known from the spec."""
 
-    def _class(self, value: Any) -> float:
+    def class_of(self, value: Any) -> float:
+        """1 for the positive class, 0 for the other one, NaN for what does not fit."""
         if value is None:
             return np.nan
         if self._boolean:
@@ -122,10 +125,10 @@ class BinaryScorer:
         return float(text(value) == self._positive)
 
     def _of_number(self, word: np.uint64) -> float:
-        return self._class(float(word.view(np.float64)))
+        return self.class_of(float(word.view(np.float64)))
 
     def _of_boolean(self, word: np.uint64) -> float:
-        return self._class(bool(word))
+        return self.class_of(bool(word))
 
     def _of_text(self, word: np.uint64) -> float:
         return self._words.get(int(word), np.nan if self._boolean else 0.0)

@@ -17,7 +17,8 @@ from monitor_stream.observe.scoring.classes import Classes
 from monitor_stream.observe.values import hashes, text
 
 _SPAN: Final = MAX_CLASSES + 1
-_NONE: Final = np.uint64(0)  # the word of an answer that is no class
+#: The word of an answer that is no class.
+NO_CLASS: Final = np.uint64(0)
 
 
 class MulticlassScorer:
@@ -41,7 +42,7 @@ class MulticlassScorer:
         named = dict.fromkeys(name for name in texts if name is not None)
         self._said.learn(named)
         table: dict[str | None, int] = dict(zip(named, hashes(named).tolist(), strict=True))
-        table[None] = int(_NONE)
+        table[None] = int(NO_CLASS)
         word = np.fromiter(map(table.__getitem__, texts), np.uint64, len(texts))
         nothing = np.full(len(texts), np.nan)
         return Answers(word, nothing, self._probabilities(maps), missing, np.zeros(len(texts), bool))
@@ -60,7 +61,7 @@ class MulticlassScorer:
         return word, np.ones(len(word), bool)
 
     def scorable(self, word: Words) -> Array:
-        return np.not_equal(word, _NONE)
+        return np.not_equal(word, NO_CLASS)
 
     def score(self, word: Words, chance: Array | None, truth: Array) -> Scores:
         wrong = (word != truth).astype(np.float64)
