@@ -41,9 +41,23 @@ def ages(column: Any, at: Floats, name: str) -> Floats:
     return at - seconds(column, name)
 
 
-def components(column: Any) -> Floats:
-    """All components of vectors, one after another."""
-    return numbers(pc.list_flatten(column))
+def norms(column: Any, dimension: int) -> Floats:
+    """Euclidean norms of vectors, NaN where there is none, or one of another dimension or with gaps.
+
+    >>> norms(pa.array([[3.0, 4.0], [1.0], None, [1.0, None]]), 2)
+    array([ 5., nan, nan, nan])
+    """
+    fits = np.asarray(pc.equal(dimensions(column), dimension))
+    found = np.full(len(column), np.nan)
+    if dimension and fits.any():
+        parts = numbers(pc.list_flatten(column.filter(pa.array(fits)))).reshape(-1, dimension)
+        found[fits] = np.sqrt(np.square(parts).sum(axis=1))
+    return found
+
+
+def dimensions(column: Any) -> Any:
+    """How many components vectors have, 0 for a missing one."""
+    return pc.fill_null(pc.list_value_length(column), 0)
 
 
 def categories(column: Any) -> Any:
@@ -67,13 +81,13 @@ def category_name(value: str, kind: Any) -> str:
     return text(float(value)) if pa.types.is_floating(kind) else value
 
 
-def followed(column: Any, kind: Kind, at: Floats | None, name: str) -> Floats:
-    """What is followed of a column that is no categorical one; a vector has several numbers a row."""
+def followed(column: Any, kind: Kind, at: Floats | None, name: str, dimension: int) -> Floats:
+    """The number that is followed of each cell of a column that is no categorical one."""
     if kind == "timestamp":
         return np.full(len(column), np.nan) if at is None else ages(column, at, name)
     if kind == "text":
         return lengths(column)
-    return components(column) if kind == "vector" else numbers(column)
+    return norms(column, dimension) if kind == "vector" else numbers(column)
 
 
 def is_text(kind: Any) -> bool:

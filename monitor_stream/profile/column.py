@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from monitor_stream.events.delta import Floats
 from monitor_stream.events.spec import Kind
-from monitor_stream.profile.cells import categories, followed, is_number, is_text, is_vector
+from monitor_stream.profile.cells import categories, dimensions, followed, is_number, is_text, is_vector
 from monitor_stream.profile.sample import Hashes
 from monitor_stream.profile.survey import Numbers, Texts
 from monitor_stream.profile.text_types import MOSTLY_NUMBERS
@@ -38,6 +38,8 @@ class Column:
         self.rows = 0
         self.nulls = 0
         self.empty = 0
+        #: Of a vector: that of the first one, as OBSERVE takes it where nobody says it.
+        self.dimension = 0
         self.row_numbers = pa.types.is_integer(kind)
         self.texts = Texts() if is_text(kind) or pa.types.is_boolean(kind) else None
         self.numbers = {kind: Numbers() for kind in self._kinds()}
@@ -65,9 +67,9 @@ class Column:
         for kind, numbers in self.numbers.items():
             if kind == "timestamp" and self.texts is not None and not self.texts.times:
                 continue
-            found = followed(column, kind, at, self.name)
-            if kind == "vector":
-                rows = np.repeat(rows, np.asarray(pc.fill_null(pc.list_value_length(column), 0)))
+            if kind == "vector" and not self.dimension:
+                self.dimension = int(next(filter(None, dimensions(column).to_pylist()), 0))
+            found = followed(column, kind, at, self.name, self.dimension)
             if kind == "text":
                 self.empty += int(np.isnan(found).sum()) - column.null_count
             if is_text(self.type) and kind == "numeric":

@@ -18,8 +18,10 @@ from monitor_stream.events.spec import (
     Reference,
 )
 from monitor_stream.events.tables import PREDICTION, SCORE, TARGET
+from monitor_stream.judge.drift.bins import NotComputableError
 from monitor_stream.judge.drift.budget import level
 from monitor_stream.judge.drift.columns import Column, judge_columns
+from monitor_stream.judge.drift.swapped import rebin
 
 #: Fields that name a spec, or are compared column by column.
 _APART = {
@@ -125,29 +127,22 @@ def _reference(
 
 def _distance(name: str, old: Reference, new: Reference, before: ModelSpec) -> ColumnDrift:
     """The second reference judged as if it were a span of the first's model."""
-    counts = rebinned(new, old) * new.n * (1.0 - new.missing)
+    size = new.n * (1.0 - new.missing)
+    try:
+        counts = _shares_in(new, old) * size
+    except NotComputableError as error:
+        return ColumnDrift(column=name, n=round(size), not_computable=f"in the second spec {error}")
     column = Column(name=name, reference=old, counts=counts, calibrations=before.drift.columns.get(name, ()))
     alpha = level(before.drift.false_alarms_per_month, before.drift.span_seconds)
     return judge_columns([column], alpha, floors=before.drift.floors)[0]
 
 
-def rebinned(reference: Reference, into: Reference) -> Floats:
-    """The shares of a reference in the bins of another: between its own edges its values are taken to be uniform.
-
-    >>> one = NumericReference(
-    ...     n=4, missing=0.0, mean=1.0, std=1.0, minimum=0.0, maximum=2.0, edges=[1.0], shares=[0.5, 0.5]
-    ... )
-    >>> rebinned(one, msgspec.structs.replace(one, edges=[0.5]))
-    array([0.25, 0.75])
-    """
+def _shares_in(reference: Reference, into: Reference) -> Floats:
+    """The shares of a reference in the bins of another of its type."""
     if isinstance(reference, NumericReference) and isinstance(into, NumericReference):
-        # All values lie above a point just below the smallest.
-        at = [np.nextafter(reference.minimum, -np.inf), *reference.edges, reference.maximum]
-        below = np.concatenate([[0.0], np.cumsum(reference.shares)])
-        found = np.interp(into.edges, at, below, left=0.0, right=1.0)
-        return np.diff(np.concatenate([[0.0], found, [1.0]])).clip(0.0)
-    assert isinstance(reference, CategoricalReference)  # noqa: S101
-    assert isinstance(into, CategoricalReference)  # noqa: S101
+        return rebin(reference, into)
+    assert isinstance(reference, CategoricalReference)  # noqa: S101 of one type
+    assert isinstance(into, CategoricalReference)  # noqa: S101 of one type
     named = np.array([reference.shares.get(name, 0.0) for name in into.shares])
     return np.append(named, max(1.0 - named.sum(), 0.0))
 

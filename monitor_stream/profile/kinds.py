@@ -49,7 +49,7 @@ def judge(column: Column) -> Verdict:
     if pa.types.is_temporal(column.type) and not pa.types.is_duration(column.type):
         return Verdict("timestamp", "times, followed by their age at the prediction")
     if is_vector(column.type):
-        return Verdict("vector", "lists of numbers")
+        return Verdict("vector", f"lists of {column.dimension} numbers, followed by their norm")
     return Verdict(None, f"of type {column.type}, which no event can hold")
 
 

@@ -176,7 +176,7 @@ def describe(
     held = tally_rows(rows, tallies, spans, time, progress)[:-1]
     references = {name: reference(columns[name], followed[name], tally) for name, tally in tallies.items()}
     made = [
-        _feature(name, followed[name], references[name], (importance or {}).get(name))
+        _feature(columns[name], followed[name], references[name], (importance or {}).get(name))
         for name in inputs
         if name in followed
     ]
@@ -238,6 +238,7 @@ def _tallies(
             edges=np.empty(0) if categories else readable_edges(columns[name].numbers[kind].sample()),
             names=columns[name].commonest(CATEGORIES) if categories else None,
             season=season,
+            dimension=columns[name].dimension,
         )
     return found
 
@@ -261,15 +262,16 @@ def _check_features(features: Sequence[str], verdicts: Mapping[str, Verdict], ro
             raise InputError(f"The column {name} ({rows.types[name]}) is no feature: {verdicts[name].why}")
 
 
-def _feature(name: str, kind: Kind, found: Reference | None, importance: float | None) -> Feature:
+def _feature(column: Column, kind: Kind, found: Reference | None, importance: float | None) -> Feature:
     ranged = found if isinstance(found, NumericReference) and kind == "numeric" else None
     return Feature(
-        name=name,
+        name=column.name,
         kind=kind,
         minimum=ranged.minimum if ranged else None,
         maximum=ranged.maximum if ranged else None,
         importance=None if importance is None else significant(importance),
         reference=found,
+        dimension=column.dimension,
     )
 
 

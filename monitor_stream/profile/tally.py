@@ -28,14 +28,25 @@ class Tally:
         The categories, in Arrow's text; all others are in one more bin.
     season
         Whether the hours of the week are told apart too.
+    dimension
+        Of a vector.
     """
 
     def __init__(
-        self, name: str, kind: Kind, *, slots: int, edges: Floats, names: list[str] | None, season: bool
+        self,
+        name: str,
+        kind: Kind,
+        *,
+        slots: int,
+        edges: Floats,
+        names: list[str] | None,
+        season: bool = False,
+        dimension: int = 0,
     ) -> None:
         self.name = name
         self.names = names
         self._kind = kind
+        self._dimension = dimension
         self.edges = edges
         self._set = None if names is None else pa.array(names, pa.string())
         width = (len(edges) if names is None else len(names)) + 2
@@ -46,12 +57,6 @@ class Tally:
     def see(self, column: Any, at: Floats | None, slots: Ints) -> None:
         """Take in a block: the cells, the times of the predictions, the slots of the rows."""
         bins = self._of_categories(column) if self._set is not None else self._of_numbers(column, at)
-        if self._kind == "vector":
-            lengths = np.asarray(pc.fill_null(pc.list_value_length(column), 0))
-            # A vector without components is one cell without a value.
-            bins = np.insert(bins, np.cumsum(lengths)[lengths == 0], self.bins)
-            slots = np.repeat(slots, np.maximum(lengths, 1))
-            at = None if at is None else np.repeat(at, np.maximum(lengths, 1))
         _count(self.counts, slots, bins)
         if self._hours is not None and at is not None:
             _count(self._hours, hour_of_week(at), bins)
@@ -73,7 +78,7 @@ class Tally:
         return np.where(np.asarray(text.is_valid()), np.asarray(found), self.bins).astype(np.int64)
 
     def _of_numbers(self, column: Any, at: Floats | None) -> Ints:
-        numbers = followed(column, self._kind, at, self.name)
+        numbers = followed(column, self._kind, at, self.name, self._dimension)
         known = np.abs(numbers) <= MAX_NUMBER
         return np.where(known, np.searchsorted(self.edges, numbers, side="left"), self.bins).astype(np.int64)
 

@@ -56,7 +56,7 @@ def categorical(said: Said) -> CategoricalReference:
         ([f"my order {n} has not come yet" for n in range(200)], "text", "free text of 7 words"),
         (["2024-01-01T10:00:00Z", None, "2024-01-02T10:00:00Z"], "timestamp", "age"),
         (pa.array([0, 1], pa.timestamp("s")), "timestamp", "age"),
-        ([[0.5, 1.0], [0.25, 2.0]], "vector", "lists of numbers"),
+        ([[0.5, 1.0], [0.25, 2.0]], "vector", "lists of 2 numbers"),
         ([{"a": 1}, {"a": 2}], None, "no event can hold"),
         (pa.array([None, None], pa.float64()), "numeric", "empty"),
         (pa.nulls(3), None, "empty"),
@@ -155,11 +155,13 @@ def test_text_is_followed_by_its_length() -> None:
     assert reference.missing == pytest.approx(2 / 152, rel=1e-5)
 
 
-def test_a_vector_is_followed_by_its_components() -> None:
-    """All components of all rows make the moments and the bins; an empty one is missing."""
-    found = numeric(column(pa.array([[1.0, 2.0], None, [3.0, None], []])))
-    assert (found.mean, found.n) == (2.0, 4)
-    assert sum(found.shares) == pytest.approx(1.0, abs=1e-5)
+def test_a_vector_is_followed_by_its_norm() -> None:
+    """As OBSERVE follows it: one that is missing, has gaps or is of another dimension than the first one counts as missing."""
+    found = profiled({"x": pa.array([[], [3.0, 4.0], None, [3.0, None], [6.0, 8.0], [1.0]])})
+    reference = numeric(found.columns[0])
+    assert reference.mean == 7.5
+    assert reference.missing == pytest.approx(4 / 6, rel=1e-5)
+    assert found.spec.features[0].dimension == 2
 
 
 MIXED_ROWS = [
