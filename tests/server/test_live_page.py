@@ -1,12 +1,15 @@
 """The live page in a real browser."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
+from monitor_stream.events.codec import encode_json
+from monitor_stream.events.results import Acknowledgement
 from monitor_stream.server import Server, create_server
 from monitor_stream.settings import Settings
 from tests.commands import find_command
@@ -121,6 +124,28 @@ async def test_the_chosen_model_is_shown(
     await page.goto(f"{server.url}#/bike-demand/2026-10")
     await expect(page.locator("#detail-title")).to_have_text("bike-demand 2026-10")
     assert watched.complaints == []
+
+
+async def test_evidence_and_what_was_said_are_shown(page: Page, server: Server, writer: Writer) -> None:
+    """An incident unfolds into its findings, stays unfolded when results change, and says who has seen it."""
+    await writer.write(bike_demand())
+    await page.goto(server.url)
+    incident = page.locator("#incidents > .incident")
+    await expect(incident).to_have_count(1)
+    await expect(incident.locator(".badge")).to_have_text("critical")
+    await incident.locator("summary").focus()
+    await page.keyboard.press("Enter")
+    await expect(incident.locator("tbody tr")).to_contain_text("adwin")
+    said = Acknowledgement(by=HOSTILE, at=datetime.now(UTC), note=HOSTILE)
+    until = datetime.now(UTC) + timedelta(hours=1)
+    await writer.store.acknowledge({bike_demand().incidents[0].id: encode_json(said)})
+    await expect(incident.locator(".said")).to_contain_text(f"acknowledged seen by {HOSTILE}")
+    await expect(incident.locator("tbody tr")).to_be_visible()
+    silent = msgspec.structs.replace(said, silenced_until=until)
+    await writer.store.acknowledge({bike_demand().incidents[0].id: encode_json(silent)})
+    await expect(incident.locator(".said .badge")).to_have_text("silenced")
+    await expect(incident.locator(".said")).to_contain_text("silent until")
+    assert await page.locator("main img, main script").count() == 0
 
 
 async def test_names_from_events_are_only_text(

@@ -3,6 +3,7 @@
 import { drawBars, drawLine } from "./chart.js";
 import { element, fillTable, setText } from "./dom.js";
 import { count, duration, moment, number, percent, rate, start, title } from "./format.js";
+import { showIncidents } from "./incidents.js";
 
 const NOT_KEPT = "None, or kept no longer: only the newest windows and days have them.";
 const find = (id) => document.getElementById(id);
@@ -51,10 +52,7 @@ export class Detail {
 
   showIncidents(incidents) {
     this.#incidents = incidents.filter((each) => each.model === this.#version.model && each.version === this.#version.version);
-    const open = this.#incidents.filter((each) => each.state === "open").map(describe);
-    const past = this.#incidents.filter((each) => each.state === "resolved").map(describe);
-    const folded = past.length ? [element("details", {}, element("summary", {}, `${past.length} resolved`), ...past)] : [];
-    find("incidents").replaceChildren(...open, ...folded);
+    showIncidents(find("incidents"), this.#incidents);
     this.#draw();
   }
 
@@ -113,9 +111,10 @@ export class Detail {
     this.#showParts();
   }
 
+  /** What marks the chart: evidence that speaks of errors, where it was found. */
   #detections() {
-    const seen = this.#incidents.flatMap((incident) => incident.evidence);
-    return seen.map((each) => ({ time: Date.parse(each.event_time), label: `${each.detector.replace("_", "-")}: ${each.direction}` }));
+    const seen = this.#incidents.flatMap((incident) => incident.evidence ?? []).filter((each) => each.signal === "error");
+    return seen.map((each) => ({ time: Date.parse(each.end), label: `${each.check.replace("_", "-")}: ${each.direction ?? "moved"}` }));
   }
 
   /** The window that was clicked, else the newest with labels. */
@@ -182,12 +181,3 @@ export class Detail {
 }
 
 const lengthOf = (window) => Date.parse(window.end) - Date.parse(window.start);
-
-function describe(incident) {
-  const open = incident.state === "open";
-  const tone = open ? (incident.severity === "critical" ? "bad" : "warn") : "";
-  return element("div", { class: "incident", "data-tone": tone || null },
-    element("span", { class: "badge", "data-tone": tone || null }, open ? incident.severity : "resolved"),
-    element("p", {}, incident.summary),
-    element("span", { class: "small" }, `${open ? "since" : "opened"} ${moment(Date.parse(incident.opened))}`));
-}

@@ -56,7 +56,7 @@ async function showDetail(selected, higherIsBetter) {
     detail.clear();
   }
   detail.showVersion(selected, table.rateOf(selected), higherIsBetter);
-  const [windows, incidents] = await Promise.all([ask(path, known.windows), ask("api/incidents?limit=500", known.incidents)]);
+  const [windows, incidents] = await Promise.all([ask(path, known.windows), ask(`api/incidents?limit=500&model=${encodeURIComponent(selected.model)}`, known.incidents)]);
   if (path !== shown) return;
   if (incidents) detail.showIncidents(incidents);
   if (windows) detail.showWindows(windows);
