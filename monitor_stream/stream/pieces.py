@@ -5,19 +5,26 @@ claim are told to the store before they are applied, and no longer once they wer
 attempt knows that its worker did not survive it, and applies these records one by one: the next attempt it leaves is a
 single record. That record is tried so many times in all, and then set aside without being looked into.
 
+Many records are first cut into `SEARCH_STEPS` parts: an attempt costs two calls of the store and all that the fold has
+to tell, and four thousand of them would take longer than one crash more.
+
 With so many attempts a stream is stopped by a record for 2 + `attempts` crashes: one that nobody was prepared for, one
-that tells the fetch, then those of the record.
+that tells the fetch, then those of the record; and one more where the fetch is of more than `SEARCH_STEPS` records.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from monitor_stream.events.fold import Topic
 from monitor_stream.state.contract import Attempt
+
+#: So many attempts, at most, find out where in an attempt that was not survived the guilty record lies.
+SEARCH_STEPS: Final = 64
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -60,5 +67,6 @@ def first_piece(
     if offsets[0] < doubt.first:  # the store lost its last second
         return piece(bisect_left(offsets, doubt.first))
     if doubt.end - doubt.first > 1:
-        return piece(1)
+        step = -(-(doubt.end - doubt.first) // SEARCH_STEPS)
+        return piece(min(step, bisect_left(offsets, doubt.end)))
     return piece(1, doubt.number + 1, poison=doubt.number >= attempts)
