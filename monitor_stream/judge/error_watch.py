@@ -92,7 +92,7 @@ class ErrorWatch:
         order, error = order[finite], error[finite]
         for part in list(detectors.chart.parts(order)):
             findings += self._looks(detectors.chart.feed(order[part], error[part]), spec)
-            findings += self._alarms(detectors.monitor.feed(order[part], error[part]), detectors, spec)
+            findings += self._alarms(detectors.monitor.feed(order[part], error[part]), detectors.chart, spec)
         closed = detectors.chart.close(self.errors.released)
         if order.size or closed:
             self._journal.put(key("monitor", *self._owner), self._pack_monitor)
@@ -115,12 +115,12 @@ class ErrorWatch:
             self._detectors = Detectors.new(watched)
         return self._detectors
 
-    def _alarms(self, alarms: Sequence[Alarm], detectors: Detectors, spec: ModelSpec) -> list[Finding]:
+    def _alarms(self, alarms: Sequence[Alarm], chart: LevelChart, spec: ModelSpec) -> list[Finding]:
         """What ADWIN and Page-Hinkley saw, as far as the chart bears it out."""
         model, version = self._owner
         findings = []
         for alarm in alarms:
-            verdict = detectors.chart.verdict(alarm)
+            verdict = chart.verdict(alarm)
             self._keep(
                 Detection(
                     model=model,
@@ -136,7 +136,7 @@ class ErrorWatch:
             )
             if alarm.direction == "worse" and verdict.confirmed:
                 findings.append(rise(alarm, verdict, spec))
-            elif verdict.back and not detectors.chart.firing:
+            elif verdict.back:
                 findings.append(fall(alarm, verdict))
         return findings
 

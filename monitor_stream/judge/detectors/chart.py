@@ -167,11 +167,6 @@ class LevelChart:
             limit * scale.unit,
         )
 
-    @property
-    def firing(self) -> bool:
-        """Whether spans are worse than the reference's."""
-        return self._state.worse.firing
-
     def _follow(self, order: Floats, error: Floats, scale: Scale) -> list[Look]:
         signal = scale.signal(error)
         state, looks = self._state, []
