@@ -292,7 +292,9 @@ def _poison(mark: bytes) -> Fault:
         before = run.world.set_aside(role, partition)
         run.writer.poison(mark, role, partition)
         run.world.await_that(
-            lambda: run.world.set_aside(role, partition) > before, "poison was not set aside"
+            lambda: run.world.set_aside(role, partition) > before,
+            "poison was not set aside",
+            moving=lambda: run.world.states("@epoch", f"offset:{role}")["observe", partition],
         )
 
     strike.__doc__ = f"A record with {mark.decode()!r} in it: the code fails on it as often as it is read."

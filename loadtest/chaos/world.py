@@ -449,11 +449,18 @@ class World:
         """Until each worker that should run has taken part: a busy machine needs many seconds to start one."""
         self.await_that(lambda: all(slot.took_part for slot in self.workers()), "a worker does not take part")
 
-    def await_that(self, condition: Callable[[], bool], what: str, *, every: float = 0.05) -> None:
-        """Until something is so; it is looked at again and again."""
+    def await_that(
+        self,
+        condition: Callable[[], bool],
+        what: str,
+        *,
+        every: float = 0.1,
+        moving: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Until something is so; it is looked at again and again. As long as `moving` changes there is hope."""
         patience = _Patience(lambda: what)
         while not condition():
-            patience.wait(None, seconds=every)
+            patience.wait(moving(), seconds=every)
 
     def _behind(self) -> str:
         ends = {role: self.ends_of(role) for role in ("predictions", "labels", "deltas")}
@@ -479,7 +486,7 @@ class _Patience:
         self._seen: object = None
         self._since = time.monotonic()
 
-    def wait(self, seen: object, *, seconds: float = 0.05) -> None:
+    def wait(self, seen: object, *, seconds: float = 0.1) -> None:
         now = time.monotonic()
         if seen != self._seen:
             self._seen, self._since = seen, now
