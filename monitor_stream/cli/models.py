@@ -12,7 +12,7 @@ from rich.markup import escape
 from monitor_stream.cli.options import takes_settings
 from monitor_stream.cli.tables import print_table
 from monitor_stream.errors import SpecError
-from monitor_stream.events.spec import ModelSpec
+from monitor_stream.events.spec import ModelSpec, spec_key
 from monitor_stream.settings import Settings
 
 
@@ -28,12 +28,12 @@ def models() -> None:
 @takes_settings
 def apply(settings: Settings, files: tuple[Path, ...]) -> None:
     """Publish specs (JSON, as `monitor-stream profile` makes them). All are checked before one is sent."""
-    from monitor_stream.topics.registry import publish_spec, spec_key
+    from monitor_stream.topics.registry import publish_spec
 
     specs = [read_spec(path) for path in files]
     for spec in specs:
         publish_spec(settings, spec)
-        click.echo(f"{spec_key(spec.model, spec.version)}: published, digest {spec.digest}")
+        click.echo(f"{spec.key}: published, digest {spec.digest}")
 
 
 @models.command(name="list")
@@ -75,7 +75,7 @@ def show(settings: Settings, model: str, version: str | None) -> None:
 @takes_settings
 def remove(settings: Settings, model: str, version: str) -> None:
     """Take a spec out of force, for a version that is retired."""
-    from monitor_stream.topics.registry import remove_spec, spec_key
+    from monitor_stream.topics.registry import remove_spec
 
     remove_spec(settings, model, version)
     click.echo(f"{spec_key(model, version)}: removed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,9 +12,10 @@ import msgspec
 from monitor_stream.events.codec import moment
 from monitor_stream.events.results import ColumnDrift, DriftSpan, Finding
 from monitor_stream.events.spec import ModelSpec
-from monitor_stream.judge.drift.evaluate import evaluate, has_reference
+from monitor_stream.judge.drift.evaluate import evaluate
 from monitor_stream.judge.drift.findings import findings
 from monitor_stream.judge.history import DRIFT, History
+from monitor_stream.judge.learning import Learning, lacks_reference
 from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
 from monitor_stream.judge.reading import VersionRows
 from monitor_stream.judge.spans import Run, Spans, counts
@@ -37,18 +39,27 @@ class DriftState(msgspec.Struct, array_like=True):
 
 
 class DriftWatch:
-    """Holds spans until their time has come, judges them, and keeps what was said; `say` is told it, as JSON.
+    """Holds spans until their time has come, judges them, and keeps what was said; `say` is told it, as JSON, and `say_spec`
+    a spec with references that were learned.
 
     Incidents are told of a run once: of features and predictions when it closes, of labels when it settles. So they
     hear of each in the order of time, and never twice of the same values.
     """
 
-    def __init__(self, model: str, version: str, journal: Journal, say: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        model: str,
+        version: str,
+        journal: Journal,
+        say: Callable[[bytes], None],
+        say_spec: Callable[[ModelSpec], None],
+    ) -> None:
         self._owner = (model, version)
         self._journal = journal
         self._say = say
         self._state = DriftState()
         self.spans = Spans(model, version, journal)
+        self._learning = Learning(model, version, journal, say_spec)
         self.history = History("shown_drift", model, version, journal, DRIFT)
 
     def take(self, rows: VersionRows, spec: ModelSpec) -> None:
@@ -64,8 +75,9 @@ class DriftWatch:
         """Judge what closes and settles when time gets so far; what was found, or found no more."""
         if not self.spans.advance(watermark, floor):
             return []
+        self._learning.advance(self.spans, specs)
         found: list[Finding] = []
-        for run in list(self.spans.runs(lambda digest: specs.find(digest).min_samples)):
+        for run in list(self.spans.runs(partial(_enough, specs))):
             closes = run.end > self._state.found_until
             if closes or run.settled:
                 found += self._judge(run, specs.known(run.digest), closes=closes)
@@ -77,16 +89,16 @@ class DriftWatch:
     def _judge(self, run: Run, spec: ModelSpec | None, *, closes: bool) -> list[Finding]:
         told = self._state.told.pop(run.start, Told(0, []))
         found: list[Finding] = []
-        if spec is not None and has_reference(spec):
+        if spec is not None:
             span = self._evaluate(run, spec, told)
             told = Told(span.revision, span.multivariate)
             self._say(self.history.show((run.start, run.end - run.start), span))
             found = findings(span, closes=closes)
+            self.spans.forget_sampled(run.spans)
         if closes:
             self._state.found_until = run.end
-            self.spans.forget_sampled(run.spans)
         if run.settled:
-            self.spans.finish(run)
+            self.spans.finish(run.spans)
         else:
             self._state.told[run.start] = told
         return found
@@ -118,12 +130,19 @@ class DriftWatch:
         for _, data in fields.get("drift", ()):
             self._state = unpack(DriftState, data)
             self.spans.floor = self._state.floor
+        for _, data in fields.get("learned", ()):
+            self._learning.restore(data)
         for (start, seconds), data in fields.get("span", ()):
             self.spans.restore(start, seconds, data)
         for (start, seconds), data in fields.get("sampled", ()):
             self.spans.restore_sampled(start, seconds, data)
         for (start, seconds), data in fields.get(self.history.kind, ()):
             self.history.restore((start, seconds), data)
+
+
+def _enough(specs: KnownSpecs, digest: str) -> int | None:
+    """From how many predictions on spans are judged; never, where there is no reference to judge them by."""
+    return None if lacks_reference(specs.known(digest)) else specs.find(digest).min_samples
 
 
 def _too_few(run: Run, spec: ModelSpec) -> str:

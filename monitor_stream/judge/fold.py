@@ -130,13 +130,11 @@ class Judge:
         )
 
     def _add_model(self, name: str) -> Model:
-        key = name.encode()
-
-        def say(topic: Topic, value: bytes) -> None:
-            self._say(topic, key, value)
+        def say(message: Message) -> None:
+            self._messages.append(message)
 
         def say_incident(told: Told) -> None:
-            self._messages.append(incident_message(told.incident, told.happening, told.at))
+            say(incident_message(told.incident, told.happening, told.at))
 
         model = self._models[name] = Model(name, self._journal, say, say_incident)
         return model

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from monitor_stream.events.delta import Delta, Outcome
-from monitor_stream.events.fold import Topic
+from monitor_stream.events.fold import Message
 from monitor_stream.events.spec import Specs
 from monitor_stream.judge.incidents import Incidents, Told
 from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
@@ -32,7 +32,7 @@ class Model:
         self,
         name: str,
         journal: Journal,
-        say: Callable[[Topic, bytes], None],
+        say: Callable[[Message], None],
         say_incident: Callable[[Told], None],
     ) -> None:
         self.name = name

@@ -16,7 +16,7 @@ SCHEMA: Final = b"2"
 Kind = Literal[
     "model", "incidents", "resolved", "version", "spec", "monitor", "detections", "held", "window", "shown", "day", "shown_day",
     "quality", "volume",
-    "drift", "span", "sampled", "shown_drift",
+    "drift", "span", "sampled", "shown_drift", "learned",
 ]  # fmt: skip
 
 T = TypeVar("T")

@@ -9,7 +9,6 @@ import numpy as np
 
 from monitor_stream.events.codec import decode_delta
 from monitor_stream.events.delta import (
-    SAMPLE_ROWS,
     Delta,
     Floats,
     Ints,
@@ -103,11 +102,11 @@ def _sampled(sample: Sample) -> SampledRows:
     """Rows hold NaN where a value is missing, and nothing else that is not finite."""
     sampled = SampledRows.of(sample)
     hashes, rows, columns = sampled
-    if not 0 < len(hashes) <= SAMPLE_ROWS:
-        raise ValueError(f"a sample has {len(hashes)} rows")
+    if not len(hashes):
+        raise ValueError("a sample has no rows")
     if rows.shape[1] == 0 or (columns and rows.shape[1] != len(columns) + 1):
         raise ValueError(f"a sample has {rows.shape[1]} columns, {len(columns)} are described")
-    if (hashes[1:] <= hashes[:-1]).any():
+    if (hashes[1:] < hashes[:-1]).any():
         raise ValueError("the hashes of a sample do not ascend")
     if np.isinf(rows).any():
         raise ValueError("a sample holds a value that is not finite")

@@ -57,5 +57,5 @@ def _version(model: Model, version: Version) -> VersionResults:
         detections=version.watch.found.newest,
         drift=cast(list[DriftSpan], version.drift.history.documents()),
         incidents_opened=model.incidents.opened(version.version),
-        reference_made=(spec.learned_until or spec.created) if has_reference(spec) else None,
+        reference_made=(spec.learned_until or spec.created or None) if has_reference(spec) else None,
     )

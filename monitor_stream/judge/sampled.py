@@ -37,11 +37,7 @@ class SampledRows(NamedTuple):
         >>> sampled([3, 8], [1.0, 2.0]).merge(sampled([5], [7.0])).rows.tolist()
         [[1.0], [7.0], [2.0]]
         """
-        columns = self.columns if self.columns == other.columns else _union(self.columns, other.columns)
-        if not columns and self.rows.shape[1] != other.rows.shape[1]:
-            return self  # not of the same spec, whatever it says of itself
-        rows = np.concatenate([_under(columns, self), _under(columns, other)])
-        hashes = np.concatenate([self.hashes, other.hashes])
+        hashes, rows, columns = together([self, other])
         order = np.argsort(hashes, kind="stable")
         if (np.diff(hashes[order]) == 0).any():
             # One id, twice: the rows decide, so that it does not matter which came first.
@@ -49,6 +45,21 @@ class SampledRows(NamedTuple):
             order = order[np.append(True, np.diff(hashes[order]) != 0)]
         order = order[:SAMPLE_ROWS]
         return SampledRows(hashes[order], rows[order], columns)
+
+
+def together(parts: Sequence[SampledRows]) -> SampledRows:
+    """All rows of at least one part, one part after the other, under the columns of all."""
+    columns = parts[0].columns
+    for part in parts[1:]:
+        columns = columns if columns == part.columns else _union(columns, part.columns)
+    if not columns:
+        # Parts of another width are not of the same spec, whatever they say.
+        parts = [part for part in parts if part.rows.shape[1] == parts[0].rows.shape[1]]
+    return SampledRows(
+        np.concatenate([part.hashes for part in parts]),
+        np.concatenate([_under(columns, part) for part in parts]),
+        columns,
+    )
 
 
 def _union(ones: Sequence[SampleColumn], others: Sequence[SampleColumn]) -> list[SampleColumn]:

@@ -25,27 +25,30 @@ SpanKind = Literal["span", "sampled"]
 
 
 class SpanState(msgspec.Struct, frozen=True, array_like=True):
-    """A span as bytes, but for its sampled rows; the counts by the digest of the spec they were made with."""
+    """A span as bytes, but for its sampled rows; all by the digest of the spec it was made with."""
 
     closed: bool
     settled: bool
     judged: bool
     counts: dict[str, PackedBlock]
+    rows: dict[str, int]
 
 
 class OpenSpan:
     """A span of event time that rows may still come for, or that others are still judged by.
 
-    `judged` says that it was judged for the last time.
+    `judged` says that it was judged for the last time. `rows` is how many rows were sampled: they are dropped when they
+    were looked at, and it stays.
     """
 
-    __slots__ = ("closed", "counts", "judged", "sampled", "seconds", "settled", "start")
+    __slots__ = ("closed", "counts", "judged", "rows", "sampled", "seconds", "settled", "start")
 
     def __init__(self, start: int, seconds: float) -> None:
         self.start = start
         self.seconds = seconds
         self.counts: dict[str, Block] = {}
         self.sampled: dict[str, SampledRows] = {}
+        self.rows: dict[str, int] = {}
         self.closed = False
         self.settled = False
         self.judged = False
@@ -60,20 +63,24 @@ class OpenSpan:
         """The spec that most of its predictions were read under.
 
         A new spec is taken up within a span. Either part is a morning or an evening, where the reference is made of
-        whole days; so the larger one stands for the span, and the other is not judged.
+        whole days; so the larger one stands for the span, and the other is not judged. Where a part has nothing but
+        sampled rows, since its spec had no reference, nobody knows how large it is: it stands for the span.
         """
-        return max(self.counts.keys() | self.sampled.keys(), key=lambda digest: (self.size(digest), digest))
+        return max(
+            self.counts.keys() | self.rows.keys(),
+            key=lambda digest: (digest not in self.counts, self.size(digest), digest),
+        )
 
     def size(self, digest: str) -> int:
         """How many predictions were read under a spec, by the column that most values came for; labels do not count."""
-        block, sampled = self.counts.get(digest), self.sampled.get(digest)
+        block = self.counts.get(digest)
         counted = [int(row.sum()) for column, row in block if column != TARGET] if block else []
-        return max([*counted, len(sampled.hashes) if sampled else 0])
+        return max([*counted, self.rows.get(digest, 0)])
 
     def pack(self) -> bytes:
         """For the store."""
         counts = {digest: block.pack() for digest, block in self.counts.items()}
-        return pack(SpanState(self.closed, self.settled, self.judged, counts))
+        return pack(SpanState(self.closed, self.settled, self.judged, counts, self.rows))
 
     def pack_sampled(self) -> bytes:
         """The sampled rows, for the store."""
@@ -130,6 +137,7 @@ class Spans:
         span = self._spans.setdefault((start, seconds), OpenSpan(start, seconds))
         span.closed, span.settled, span.judged = state.closed, state.settled, state.judged
         span.counts = {digest: Block.unpack(block) for digest, block in state.counts.items()}
+        span.rows = state.rows
         self._expect()
 
     def restore_sampled(self, start: int, seconds: float, data: bytes) -> None:
@@ -162,8 +170,10 @@ class Spans:
         span = self._span(start, seconds)
         if span is None or span.closed:
             return
-        known = span.sampled.get(digest)
-        span.sampled[digest] = sampled if known is None else known.merge(sampled)
+        merged = span.sampled[digest] = span.sampled.get(digest, sampled).merge(sampled)
+        if span.rows.get(digest) != len(merged.hashes):
+            span.rows[digest] = len(merged.hashes)
+            self._touch(span)
         self._journal.put(self._field("sampled", span), span.pack_sampled)
 
     def advance(self, watermark: float, floor: float) -> bool:
@@ -180,19 +190,27 @@ class Spans:
         self._expect()
         return True
 
-    def runs(self, enough: Callable[[str], int]) -> Iterator[Run]:
-        """The closed spans that were not judged for the last time, in the shortest runs that hold enough predictions
-        under their spec. A run is given up where it grew too long, and where the spec changed.
+    @property
+    def waiting(self) -> list[OpenSpan]:
+        """The closed spans that were not judged for the last time, the earliest first."""
+        return [span for span in self if span.closed and not span.judged]
+
+    def runs(self, enough: Callable[[str], int | None]) -> Iterator[Run]:
+        """The `waiting` spans in the shortest runs that hold as many predictions as are enough under their spec.
+
+        A run is given up where it grew too long, and where the spec changed. Spans of a spec for which nothing is
+        enough are in none.
         """
         run: Run | None = None
-        for span in self:
-            if span.judged or not span.closed:
+        for span in self.waiting:
+            least = enough(span.digest)
+            if least is None:
                 continue
             if run is not None and not _belongs(span, run):
                 yield run
                 run = None
             run = _longer(run, span)
-            if run.n >= enough(run.digest) or run.end - run.start >= MAX_RUN * span.seconds:
+            if run.n >= least or run.end - run.start >= MAX_RUN * span.seconds:
                 yield run
                 run = None
 
@@ -206,9 +224,9 @@ class Spans:
             if first <= span.start < run.start and span.seconds == seconds and run.digest in span.counts
         ]
 
-    def finish(self, run: Run) -> None:
-        """A run was judged for the last time."""
-        for span in run.spans:
+    def finish(self, spans: Iterable[OpenSpan]) -> None:
+        """Spans were judged for the last time."""
+        for span in spans:
             span.judged = True
             self._touch(span)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from monitor_stream.events.codec import encode_json
 from monitor_stream.events.delta import Ints
-from monitor_stream.events.fold import Topic
+from monitor_stream.events.fold import Message
 from monitor_stream.events.results import Finding, Rolling, Window
 from monitor_stream.events.spec import DAY, ModelSpec, Specs
 from monitor_stream.events.tables import TableName
@@ -43,7 +43,8 @@ class VersionState(msgspec.Struct, array_like=True):
 
 
 class Version:
-    """See the module's docstring. `say` is told each revision of each window and drift span, as JSON.
+    """See the module's docstring. `say` is told each revision of each window and drift span, and a spec with references
+    that were learned.
 
     Days are windows like the others, made of the same rows; they are shown, and not published.
     """
@@ -53,7 +54,7 @@ class Version:
         model: str,
         version: str,
         journal: Journal,
-        say: Callable[[Topic, bytes], None],
+        say: Callable[[Message], None],
     ) -> None:
         self.model = model
         self.version = version
@@ -64,7 +65,7 @@ class Version:
             Windows("window", model, version, journal),
             History("shown", model, version, journal, WINDOWS),
             self._build,
-            partial(say, "windows"),
+            lambda window: say(Message("windows", model.encode(), window)),
         )
         self.days = Series(
             Windows("day", model, version, journal),
@@ -76,7 +77,13 @@ class Version:
         self.watch = ErrorWatch(model, version, journal)
         self._quality = Quality(model, version, journal)
         self._volume = Volume(model, version, journal)
-        self.drift = DriftWatch(model, version, journal, partial(say, "drift"))
+        self.drift = DriftWatch(
+            model,
+            version,
+            journal,
+            lambda span: say(Message("drift", model.encode(), span)),
+            lambda spec: say(Message("models", spec.key.encode(), encode_json(spec))),
+        )
         self._pending: dict[int, int] = {}
         self.newest_prediction: float | None = None
         self.newest_label: float | None = None

@@ -273,11 +273,11 @@ def _add_drift(out: Exposition, of: tuple[str, str], version: VersionResults) ->
         out.add(catalogue.DETECTIONS, (*of, detector), count)
     if version.reference_made is not None:
         out.add(catalogue.REFERENCE, of, version.reference_made)
-        out.add(catalogue.DRIFT_MIN_SAMPLES, of, version.min_samples)
     if version.drift:
         newest = version.drift[-1]
         features = [c for c in newest.columns if c.column not in _SPECIAL and c.value is not None]
         out.add(catalogue.DRIFT_SAMPLES, of, newest.n)
+        out.add(catalogue.DRIFT_MIN_SAMPLES, of, version.min_samples)
         out.add(catalogue.DRIFT_END, of, newest.end.timestamp())
         out.add(catalogue.MONITORED, of, len(features))
         out.add(catalogue.DRIFTED, of, sum(column.drifted for column in features))

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from monitor_stream.events.codec import decode_json
+from monitor_stream.events.codec import decode_json, decode_spec
 from monitor_stream.events.deadletter import DeadLetter
 from monitor_stream.events.fold import Batch, Limits, Message, Outputs, Seat, Topic
 from monitor_stream.events.results import Detection, DriftSpan, Incident, ModelResults, Window
@@ -103,8 +103,9 @@ class _Folds:
     """OBSERVE and JUDGE, the first one's deltas handed to the second, and what both say collected."""
 
     def __init__(self, specs: Specs, limits: Limits) -> None:
-        self._observe = Observe.restore({}, _SEAT, specs, limits)
-        self._judge = Judge.restore({}, _SEAT, specs, limits)
+        self._specs = Specs(specs)  # a model that has no reference gets one on the way
+        self._observe = Observe.restore({}, _SEAT, self._specs, limits)
+        self._judge = Judge.restore({}, _SEAT, self._specs, limits)
         self._offsets: dict[Topic, int] = {"predictions": 0, "labels": 0, "deltas": 0}
         self._found = _Found()
 
@@ -117,7 +118,11 @@ class _Folds:
         self._found.take(spoken)
         deltas = [message.value for message in spoken.messages if message.topic == "deltas"]
         self._judge.apply(self._batch("deltas", [0.0] * len(deltas), deltas))
-        self._found.take(self._judge.drain())
+        judged = self._judge.drain()
+        for message in judged.messages:
+            if message.topic == "models":
+                self._specs.add(decode_spec(message.value))
+        self._found.take(judged)
         # Nobody stores the changes here; asking for them lets the folds forget them.
         self._observe.changes()
         self._judge.changes()

@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from monitor_stream.config import confluent_config
 from monitor_stream.errors import BrokerError, SpecError
 from monitor_stream.events.codec import decode_spec, encode_json
-from monitor_stream.events.spec import ModelSpec
+from monitor_stream.events.spec import ModelSpec, spec_key
 from monitor_stream.settings import Settings
 
 TIMEOUT: Final = 10.0
@@ -27,18 +27,9 @@ class Registry:
     unreadable: dict[str, str]
 
 
-def spec_key(model: str, version: str) -> str:
-    """The key of a spec's record.
-
-    >>> spec_key("flight-late", "3")
-    'flight-late/3'
-    """
-    return f"{model}/{version}"
-
-
 def publish_spec(settings: Settings, spec: ModelSpec) -> None:
     """Put a spec in force, in place of the one of that model and version; raises `BrokerError`."""
-    _send(settings, spec_key(spec.model, spec.version), encode_json(spec))
+    _send(settings, spec.key, encode_json(spec))
 
 
 def remove_spec(settings: Settings, model: str, version: str) -> None:

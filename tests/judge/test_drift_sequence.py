@@ -319,7 +319,7 @@ def told(story: Story, batches: list[list[bytes]]) -> list[Finding]:
     """The findings of one watch that is fed batch after batch, its time that of the slowest source."""
     journal = Journal({})
     specs = KnownSpecs("m", "1", journal)
-    watch = DriftWatch("m", "1", journal, lambda _: None)
+    watch = DriftWatch("m", "1", journal, lambda _: None, lambda _: None)
     marks = [(float("-inf"), float("-inf"))] * len(story.sources)
     found: list[Finding] = []
     for values in batches:

@@ -211,7 +211,13 @@ def test_what_was_said_is_not_said_again_after_a_restart() -> None:
 def test_a_commit_writes_the_span_that_changed() -> None:
     """And its rows apart, only when one of them changed."""
     fold, source = judge(SPEC), Source()
-    feed(fold, source, [*day(T, 1), *day(T + 86400, 1)], T, samples=[sample(T, range(SAMPLE_ROWS))])
+    feed(
+        fold,
+        source,
+        [*day(T, 1), *day(T + 86400, 1)],
+        T,
+        samples=[sample(T + 86400, range(9, 9 + SAMPLE_ROWS))],
+    )
     committed(fold)
     feed(fold, source, day(T, 1), T, samples=[sample(T + 86400, [5])])
     names = [name for name in fold.changes().puts if name.startswith(('["span"', '["sampled"'))]
@@ -238,6 +244,18 @@ def test_spans_before_are_kept_while_they_are_the_reference() -> None:
     feed(fold, source, [], T + 20 * DAY, under=sliding)
     state = committed(fold, state)
     assert len([name for name in state if name.startswith('["span"')]) == 3
+
+
+def test_a_span_of_which_only_rows_are_known_settles() -> None:
+    """Where nothing but the label has a reference, a span is as large as its sample, also when that was dropped."""
+    only = msgspec.structs.replace(SPEC, features=[Feature(name="x", kind="numeric")], prediction=None)
+    fold, source = judge(only), Source()
+    rows = [sample(T, range(SAMPLE_ROWS))]
+    [closed] = feed(fold, source, [], T + DAY, T, under=only, samples=rows)
+    assert (closed.n, closed.columns) == (SAMPLE_ROWS, [])
+    heir = judge(only, state=committed(fold))
+    [settled] = feed(heir, source, labels(T, 900), T + 9 * DAY, under=only)
+    assert [(column.column, column.n) for column in settled.columns] == [(TARGET, 900)]
 
 
 def test_samples_merge_to_the_smallest_hashes() -> None:
@@ -284,9 +302,7 @@ def test_learned_columns_merge_by_name() -> None:
 
 BAD: list[Sample] = [
     sample(T, []),
-    sample(T, range(SAMPLE_ROWS + 1)),
     sample(T, [3, 2]),
-    sample(T, [2, 2]),
     sample(-1, [2]),
     sample(T, [2], float("inf")),
     Sample(T, np.array([1], "<u8").tobytes(), b""),

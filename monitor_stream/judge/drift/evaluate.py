@@ -15,6 +15,7 @@ from monitor_stream.events.tables import HISTOGRAM_BINS, PREDICTION, SCORE, TARG
 from monitor_stream.judge.drift.bins import Bins
 from monitor_stream.judge.drift.budget import level
 from monitor_stream.judge.drift.columns import Column, judge_columns
+from monitor_stream.judge.drift.swapped import Held, swapped
 
 _NONE: Final[Floats] = np.zeros(HISTOGRAM_BINS)
 
@@ -73,19 +74,29 @@ def evaluate(
         The same of the spans before that stand in for the reference; a column that has too few there is held against its
         reference all the same. Empty where the reference does not slide.
     """
-    seconds = (span.end - span.start).total_seconds()
-    columns = judge_columns(
-        [
-            _column(column, reference, spec, counts, recent)
-            for column, reference in _references(spec)
-            if span.settled or column != TARGET
-        ],
-        level(spec.drift.false_alarms_per_month, seconds),
-        floors=spec.drift.floors,
-    )
-    drifted, weighted = shares(columns, spec)
+    alpha = level(spec.drift.false_alarms_per_month, (span.end - span.start).total_seconds())
+    columns = [_column(column, reference, spec, counts, recent) for column, reference in _references(spec)]
+    # The label is judged days after the others, on its own: what is said of them must not depend on when. It has its
+    # share of the level, and they have the rest.
+    early = [column for column in columns if column.name != TARGET]
+    late = [column for column in columns if column.name == TARGET and span.settled]
+    share = alpha / max(len(columns), 1)
+    floors = spec.drift.floors
+    judged = judge_columns(early, alpha - share if spec.label else alpha, floors=floors)
+    judged += judge_columns(late, share, floors=floors)
+    drifted, weighted = shares(judged, spec)
     return msgspec.structs.replace(
-        span, columns=columns, drifted_share=drifted, drifted_share_weighted=weighted
+        span,
+        columns=judged,
+        drifted_share=drifted,
+        drifted_share_weighted=weighted,
+        swapped=swapped(
+            [
+                Held(name=column.name, reference=column.reference, counts=column.counts)
+                for column in early
+                if column.name not in {PREDICTION, SCORE}
+            ]
+        ),
     )
 
 
