@@ -14,10 +14,9 @@ def scale_of(task: Task, days: int, spread: float, *, time: bool = True, shuffle
     level = np.repeat(0.3 * np.clip(1.0 + spread * rng.normal(size=days), 0.05, None), DAILY)
     label = rng.random(len(level)) < 0.5 if task == "binary" else rng.normal(size=len(level))
     error = rng.random(len(level)) < level if task == "binary" else rng.exponential(level)
+    answer = np.not_equal(label, error) if task == "binary" else label + error
     at = 1_362_096_000.0 + np.arange(len(level)) * (DAY / DAILY)
-    rows = pa.table(
-        {"at": at, "label": label, "answer": label ^ error if task == "binary" else label + error}
-    )
+    rows = pa.table({"at": at, "label": label, "answer": answer})
     if shuffle:
         rows = rows.take(pa.array(rng.permutation(len(rows))))
     spec = profile(

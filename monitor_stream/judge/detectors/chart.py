@@ -66,8 +66,7 @@ class _State(msgspec.Struct, array_like=True):
     parts: ErrorSpans
     worse: Side = msgspec.field(default_factory=Side)
     better: Side = msgspec.field(default_factory=Side)
-    finished: int = 0  # errors in runs that are judged
-    usual: float = 0.0  # errors a span in the last of them
+    of_span: float = 0.0  # errors a span in the last run
     held_order: bytes = b""
     held_error: bytes = b""
     runs: list[ErrorRun] = []  # what the spread is learned from
@@ -154,7 +153,7 @@ class LevelChart:
             raise AssertionError("an alarm comes after the scale was measured")
         before, after = alarm.before / scale.unit, alarm.after / scale.unit
         usual = state.in_control or InControl.unknown(before, scale.sigma)
-        of_span = max(state.usual, float(alarm.seen - state.finished))
+        of_span = max(state.of_span, (alarm.seen - state.spans.done) / max(state.spans.length, 1.0))
         score = level_limit(state.rules.chance(state.rules.seconds / max(of_span / alarm.count, 1.0)))
         part = of_span / PARTS
         sign = 1.0 if alarm.direction == "worse" else -1.0
@@ -184,8 +183,7 @@ class LevelChart:
                 looks.append(self._look(run, usual, scale))
             if usual is None or not usual.measured:
                 self._learn(run, scale)
-            self._state.finished += run.n
-            self._state.usual = run.n * self._state.rules.seconds / (run.end - run.start)
+            self._state.of_span = run.n * self._state.rules.seconds / (run.end - run.start)
         return looks
 
     def _learn(self, run: ErrorRun, scale: Scale) -> None:
@@ -221,7 +219,7 @@ class LevelChart:
             value=value * scale.unit,
             expected=usual.mean * scale.unit,
             threshold=limit * scale.unit,
-            seen=self._state.finished + run.n,
+            seen=self._state.spans.done,
             began=[(name, "worse") for name in rise] + [(name, "better") for name in fall],
         )
 

@@ -41,6 +41,12 @@ class ErrorSpans(msgspec.Struct, array_like=True):
     first: float = 0.0  # the one that the run began with
     n: int = 0
     total: float = 0.0
+    done: int = 0  # errors of runs that are closed, or given up
+
+    @property
+    def length(self) -> float:
+        """How many spans the open run has so far; 0 where none is open."""
+        return 0.0 if self.at is None else self.at - self.first + 1.0
 
     def parts(self, order: Floats) -> Iterator[slice]:
         """Cut order times (1-D, finite) into stretches that lie within one span each."""
@@ -55,8 +61,10 @@ class ErrorSpans(msgspec.Struct, array_like=True):
         for part in list(self.parts(order)):
             place = float(self._places(order[part])[0])
             yield from self.close(place * self.seconds)
-            if self.at is None or place - self.first >= MAX_RUN:
-                self.first, self.n, self.total = place, 0, 0.0
+            if self.at is not None and place - self.first >= MAX_RUN:
+                self._end()
+            if self.at is None:
+                self.first = place
             self.at = place
             self.n += part.stop - part.start
             self.total = float(running_total(self.total, error[part])[-1])
@@ -66,8 +74,12 @@ class ErrorSpans(msgspec.Struct, array_like=True):
         if self.at is None or self.n < self.least or clock < (self.at + 1.0) * self.seconds:
             return
         run = ErrorRun(self.first * self.seconds, (self.at + 1.0) * self.seconds, self.n, self.total / self.n)
-        self.at = None
+        self._end()
         yield run
+
+    def _end(self) -> None:
+        self.done += self.n
+        self.at, self.n, self.total = None, 0, 0.0
 
     def _places(self, order: Floats) -> Floats:
         """Which span each error belongs to: its own, or the open one if that is later."""
