@@ -80,26 +80,25 @@ class Model:
 
     def _advance_versions(self, now: float | None) -> None:
         watermark, clock = self.sources.watermark, self.sources.clock
+        if not self.versions:
+            return
+        successor = max(self.versions.values(), key=_newest_prediction)
         for version in self.versions.values():
             findings = version.advance(watermark, clock, now)
-            ended, successor = self._ended(version, clock)
+            ended = self._ended(version, clock, successor)
             for told in self.incidents.take(version.version, version.spec, findings, min(clock, ended)):
                 self._tell(told)
-            if successor:
-                for told in self.incidents.supersede(version.version, version.spec, successor, ended):
+            if ended < clock:
+                for told in self.incidents.supersede(version.version, version.spec, successor.version, ended):
                     self._tell(told)
 
-    def _ended(self, version: Version, clock: float) -> tuple[float, str]:
-        """Until when a version is judged, and the one that has taken its place; infinity and ``""`` while it is in use."""
+    def _ended(self, version: Version, clock: float, successor: Version) -> float:
+        """Until when a version is judged: infinity, unless it makes no predictions any more and another one does."""
         newest, spec = version.newest_prediction, version.spec
-        if newest is None or clock == math.inf:
-            return math.inf, ""
+        if newest is None or clock == math.inf or _newest_prediction(successor) <= newest:
+            return math.inf
         # By then its labels have come, and its last span was judged.
-        ended = newest + spec.horizon_seconds + spec.drift.span_seconds + spec.staleness_seconds
-        later = [other for other in self.versions.values() if (other.newest_prediction or 0.0) > newest]
-        if ended >= clock or not later:
-            return math.inf, ""
-        return ended, max(later, key=lambda other: other.newest_prediction or 0.0).version
+        return newest + spec.horizon_seconds + spec.drift.span_seconds + spec.staleness_seconds
 
     def _tell(self, told: Told) -> None:
         self.changed = True
@@ -133,3 +132,7 @@ class Model:
 
     def _pack(self) -> bytes:
         return pack(ModelState(self.sources.state, self.outcomes))
+
+
+def _newest_prediction(version: Version) -> float:
+    return version.newest_prediction or 0.0
