@@ -22,7 +22,7 @@ COMMANDS = sorted(set(re.findall(r"(?:^|`)monitor-stream ([a-z][^`\n#]*?)(?:`|\s
 def test_every_command_exists(line: str) -> None:
     """Each command named is one, and takes the flags it is given."""
     path = [word for word in line.split() if not word.startswith("-")]
-    path = path[: 2 if path[0] in {"deadletters", "models"} else 1]
+    path = path[: 2 if path[0] in {"deadletters", "incidents", "models"} else 1]
     result = CliRunner().invoke(main, [*path, "--help"])
     assert result.exit_code == 0, result.output
     assert all(flag in result.output for flag in re.findall(r"--[a-z-]+", line))
