@@ -2,8 +2,8 @@
 
 All three read the same topics of one real broker (4 partitions, predictions of ten features, as many labels), each in
 a process of its own, one after the other, several rounds interleaved; the medians are compared by processor time an
-event. The two others only decode with orjson; the product joins, aggregates, keeps windows, runs its detectors and
-commits to a real Valkey.
+event. The two others only decode with orjson; the product joins, aggregates, counts all ten features, predictions and
+labels by the bins of their references, keeps windows, judges drift, runs its detectors and commits to a real Valkey.
 
     python -m loadtest.bench --json bench.json
 """

@@ -11,18 +11,25 @@ from collections.abc import Iterator
 import orjson
 from confluent_kafka import Producer
 
-from monitor_stream.events.spec import ErrorScale, Feature, ModelSpec, NumericReference
+from monitor_stream.events.spec import DriftRules, ErrorScale, Feature, ModelSpec, NumericReference
+from monitor_stream.events.tables import PREDICTION, TARGET
+from monitor_stream.judge.drift.methods import default_methods
+from monitor_stream.judge.drift.simulation import calibrate
 
 MODEL = "bench"
 FEATURES = 10
 START = 1_780_000_000.0
 SECONDS_PER_PREDICTION = 0.001
 LABEL_DELAY = 10.0
-DECILES = [round(0.025 * step, 3) for step in range(1, 40)]
+SPAN_SECONDS = 60.0
+EDGES = [round(0.025 * step, 3) for step in range(1, 40)]
 
 
 def spec() -> ModelSpec:
-    """A regression with a full reference for each of its ten features."""
+    """A regression with a full reference and a calibration for each of its ten features, for predictions and labels.
+
+    Its drift spans are a minute, not a day, so that some close and are judged within the run.
+    """
     uniform = NumericReference(
         n=100_000,
         missing=0.0,
@@ -30,22 +37,26 @@ def spec() -> ModelSpec:
         std=0.288675,
         minimum=0.0,
         maximum=1.0,
-        edges=DECILES,
+        edges=EDGES,
         shares=[0.025] * 40,
     )
+    names = [f"f{index}" for index in range(FEATURES)]
+    law = calibrate(uniform, default_methods(uniform, SPAN_SECONDS / SECONDS_PER_PREDICTION)[0])
     return ModelSpec(
         model=MODEL,
         version="1",
         task="regression",
         features=[
-            Feature(name=f"f{index}", kind="numeric", minimum=0.0, maximum=1.0, reference=uniform)
-            for index in range(FEATURES)
+            Feature(name=name, kind="numeric", minimum=0.0, maximum=1.0, reference=uniform) for name in names
         ],
         segments=["region"],
         tolerance=0.5,
         error_scale=ErrorScale(mean=0.08, std=0.06),
         label=uniform,
         prediction=uniform,
+        drift=DriftRules(
+            span_seconds=SPAN_SECONDS, columns={name: [law] for name in (*names, PREDICTION, TARGET)}
+        ),
     )
 
 

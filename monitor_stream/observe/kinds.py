@@ -119,6 +119,7 @@ def vectors(column: Sequence[Any], dimension: int) -> tuple[list[float], Floats]
         block = np.array([column[at] for at in good], np.float64)
         block[(np.abs(block) > MAX_NUMBER).any(axis=1)] = np.nan
         matrix[good] = block
-    norms = np.sqrt(np.square(matrix).sum(axis=1)).tolist()
+    norms = np.full(len(column), np.nan)
+    norms[good] = np.sqrt(np.square(matrix[good]).sum(axis=1))
     others = numbers([WRONG if isinstance(value, list) else value for value in column])
-    return [other if math.isnan(norm) else norm for norm, other in zip(norms, others, strict=True)], matrix
+    return [other if math.isnan(norm) else norm for norm, other in zip(norms.tolist(), others, strict=True)], matrix
