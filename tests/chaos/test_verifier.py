@@ -127,7 +127,7 @@ def test_every_kind_of_dead_letter_is_in_the_stream() -> None:
 
 @pytest.mark.sabotage
 @pytest.mark.integration
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("safeguard", "faults", "seconds"),
     [
