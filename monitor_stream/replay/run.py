@@ -216,6 +216,9 @@ class _Found:
 
     def replay(self, predictions: int, labels: int) -> Replay:
         models = [decode_json(ModelResults, document) for document in self._documents.values()]
+        # What was told of an incident is how it opened; what it gathered since is in the document.
+        newest = {incident.id: incident for model in models for incident in model.incidents}
+        incidents = [newest.get(incident.id, incident) for incident in self._incidents.values()]
         windows = [decode_json(Window, value) for value in self._windows.values()]
         drift = [decode_json(DriftSpan, value) for value in self._drift.values()]
         return Replay(
@@ -226,7 +229,7 @@ class _Found:
             detections=sorted(
                 self._detections, key=lambda found: (found.event_time, found.model, found.version)
             ),
-            incidents=sorted(self._incidents.values(), key=lambda incident: (incident.opened, incident.id)),
+            incidents=sorted(incidents, key=lambda incident: (incident.opened, incident.id)),
             models={document.model: document for document in sorted(models, key=lambda d: d.model)},
             predictions=predictions,
             labels=labels,

@@ -105,4 +105,4 @@ def test_a_described_model_is_judged_from_its_first_day() -> None:
     assert all(span.settled for span in found.drift)
     [incident] = [each for each in found.incidents if "feature_drift" in each.signals]
     assert moment(BEGIN + 5 * DAY) <= incident.opened <= moment(BEGIN + 7 * DAY)
-    assert {each.column for each in incident.evidence if each.firing} == {"x"}
+    assert {each.column for each in incident.evidence if each.signal == "feature_drift"} == {"x"}
