@@ -146,7 +146,7 @@ class Era:
 
     def check(self, check: Check, windows: Windows, which: Array) -> None:
         """Count a finding for the events it is true of."""
-        rows = np.flatnonzero(which)
+        rows = which.nonzero()[0]
         if len(rows):
             self._rows("quality").add_each(windows.select(rows), _CHECKS.index(check))
 
@@ -204,7 +204,7 @@ class Era:
         if fit.all():
             self._histograms[TARGET].add(self._rows("histograms"), self.spans(time), truth)
         else:
-            known = np.flatnonzero(fit)
+            known = fit.nonzero()[0]
             self._histograms[TARGET].add(self._rows("histograms"), self.spans(time[known]), truth[known])
         chosen = np.flatnonzero(fit & self.scorer.scorable(word))
         if not len(chosen):

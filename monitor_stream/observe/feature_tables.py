@@ -48,7 +48,7 @@ class FeatureTables:
             self._follow()
         matrix, components = rows.matrix, rows.components
         if not rows.given.all():
-            given = np.flatnonzero(rows.given)
+            given = rows.given.nonzero()[0]
             windows, spans = windows.select(given), spans.select(given)
             matrix, components = matrix[given], components[given]
         if not matrix.size:

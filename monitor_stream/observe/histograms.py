@@ -91,5 +91,5 @@ class Histograms:
                 for column, edges in zip(ordered, self._edges, strict=True)
             ]
             counts = np.diff(below).ravel()
-            counted = np.flatnonzero(counts)
+            counted = counts.nonzero()[0]
             rows.add(number * GROUPS + self._cells[counted], counts[counted, None].astype(np.float64))

@@ -60,14 +60,14 @@ class Rows(msgspec.Struct):
         bad = ahead | old
         if not bad.any():
             return self
-        for event in np.flatnonzero(bad).tolist():
+        for event in bad.nonzero()[0].tolist():
             record, time = int(self.records[event]), self.times[event]
             if ahead[event]:
                 detail = f"{time - self.stamps[event]:.0f} s ahead of its record, at most {max_future:.0f} s are believed"
                 rejects.add(self.batch, record, "timestamp_in_future", detail)
             else:
                 rejects.add(self.batch, record, "timestamp_too_old", f"{time!r} s is before the year 2000")
-        return self.select(np.flatnonzero(~bad))
+        return self.select((~bad).nonzero()[0])
 
     def reject(self, rejects: Rejects, bad: dict[int, Any]) -> Array:
         """Set aside events by number; the numbers of the others."""
@@ -75,7 +75,7 @@ class Rows(msgspec.Struct):
             rejects.add(self.batch, int(self.records[event]), reason, detail)
         keep = np.ones(len(self), bool)
         keep[list(bad)] = False
-        return np.flatnonzero(keep)
+        return keep.nonzero()[0]
 
     def reject_all(self, rejects: Rejects, reason: Reason, detail: str) -> None:
         """Set aside all events."""
@@ -173,7 +173,7 @@ def take_in(model: Model, part: Part, positions: Floats, window: float) -> None:
     if late.any():
         # Their own window may be settled; they are counted in the one in which they came.
         era.check("late", era.windows(positions), late)
-        part, positions = part.select(np.flatnonzero(~late)), positions[~late]
+        part, positions = part.select((~late).nonzero()[0]), positions[~late]
     ids = list(map(attrgetter("prediction_id"), part.rows.events))
     errors = list(map(attrgetter("error"), part.rows.events))
     without_id = np.array([name is None for name in ids], bool)
@@ -187,7 +187,7 @@ def take_in(model: Model, part: Part, positions: Floats, window: float) -> None:
             repeated = np.zeros(len(ids), bool)
             repeated[named[repeat]] = True
             era.check("duplicate", era.windows(part.rows.times), repeated)
-            keep = np.flatnonzero(~repeated)
+            keep = (~repeated).nonzero()[0]
             part, positions, hashed = part.select(keep), positions[keep], hashed[keep]
             without_id, failed = without_id[keep], failed[keep]
     if len(part.rows):
@@ -211,7 +211,7 @@ def _count(
     latency = np.array(list(map(attrgetter("latency_seconds"), events)), np.float64)
     era.observe_traffic(windows, segments, failed, latency)
     era.observe_features(windows, spans, features)
-    answered = np.flatnonzero(~failed)
+    answered = (~failed).nonzero()[0]
     answering = pick(events, answered)
     answers = era.scorer.answers(
         list(map(attrgetter("prediction"), answering)),
@@ -226,7 +226,7 @@ def _count(
     era.check("unknown_field", windows, rows.unknown)
     era.check("unknown_feature", windows, features.unknown)
     era.check("absent_feature", windows, features.absent & ~failed)
-    joinable = np.flatnonzero(~without_id[answered])
+    joinable = (~without_id[answered]).nonzero()[0]
     if len(joinable):
         chosen = answered[joinable]
         era.sample(

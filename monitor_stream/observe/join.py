@@ -64,7 +64,7 @@ def labels_of(predictions: Columns, query: Query, labels: Buffer, horizon: float
     fits = (position <= predictions["time"][entry] + horizon) & (
         predictions["position"][entry] <= position + window
     )
-    matches = matches.select(np.flatnonzero(fits))
+    matches = matches.select(fits.nonzero()[0])
     return matches.select(_first_of(matches.entry, matches.column("seq")))
 
 
@@ -80,7 +80,7 @@ def predictions_of(labels: Columns, query: Query, waiting: Buffer, horizon: floa
         & (position <= matches.column("time") + horizon)
         & (matches.column("position") <= position + window)
     )
-    matches = matches.select(np.flatnonzero(fits))
+    matches = matches.select(fits.nonzero()[0])
     return matches.select(_first_of(matches.column("seq"), matches.entry))
 
 

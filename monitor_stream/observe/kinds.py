@@ -122,4 +122,6 @@ def vectors(column: Sequence[Any], dimension: int) -> tuple[list[float], Floats]
     norms = np.full(len(column), np.nan)
     norms[good] = np.sqrt(np.square(matrix[good]).sum(axis=1))
     others = numbers([WRONG if isinstance(value, list) else value for value in column])
-    return [other if math.isnan(norm) else norm for norm, other in zip(norms.tolist(), others, strict=True)], matrix
+    return [
+        other if math.isnan(norm) else norm for norm, other in zip(norms.tolist(), others, strict=True)
+    ], matrix

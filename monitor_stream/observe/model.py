@@ -83,6 +83,11 @@ class Version:
         time at which it would not have: so an era is over once the newest prediction has left it so far behind.
         """
         numbers = sorted(self.eras)
+        newest = self.eras[numbers[-1]]
+        if newest.start == -math.inf:
+            self.seen = max(self.seen, float(times.max()))
+            yield newest, np.arange(len(times))
+            return
         ahead = np.maximum.accumulate(np.concatenate(([self.seen], times)))
         places = np.maximum(times, ahead[:-1] - disorder)
         readers = np.zeros(len(times), np.int64)

@@ -70,12 +70,16 @@ class Rows:
         """Add one row an event; without columns it counts 1. `columns` has a row a column, a column an event."""
         if not len(windows.of):
             return
+        if isinstance(codes, int) and len(windows.numbers) == 1:
+            whole = np.array([float(len(windows.of))]) if columns is None else columns.sum(axis=1)
+            self.add(windows.numbers * GROUPS + codes, whole[None, :])
+            return
         groups = int(np.max(codes)) + 1
         spread = len(windows.numbers) * groups
         if spread <= 4 * len(windows.of) + 4096:
             places = windows.of * groups + codes
             counts = np.bincount(places, minlength=spread)
-            present = np.flatnonzero(counts)
+            present = counts.nonzero()[0]
             keys = windows.numbers[present // groups] * GROUPS + present % groups
         else:
             keys, places, counts = np.unique(windows.keys(codes), return_inverse=True, return_counts=True)

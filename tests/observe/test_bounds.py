@@ -194,7 +194,7 @@ def test_a_new_spec_begins_a_new_era() -> None:
     fold.drain()
     fresh = ModelSpec(model="m", task="binary", positive="1", features=[Feature(name="f", kind="numeric")])
     specs.add(fresh)
-    send(fold, "predictions", predictions(2, 5, features={"f": 1}))
+    send(fold, "predictions", predictions(2, 5, features={"f": 1}, timestamp=NOW + 400.0))  # a later window
     fold = Observe.restore(dict(fold.changes().puts), seat, specs, Limits())
     send(fold, "labels", [{"prediction_id": str(n), "label": 1.0, "timestamp": NOW + 60.0} for n in range(5)])
     rows: dict[str, list[Any]] = {}
