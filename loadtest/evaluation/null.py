@@ -25,11 +25,11 @@ from monitor_stream.judge.drift.calibration import threshold
 from monitor_stream.judge.drift.distances import Measure
 from monitor_stream.judge.drift.folding import SIZES, fold
 from monitor_stream.judge.drift.methods import methods
+from monitor_stream.judge.drift.reference import numeric_reference
 from monitor_stream.judge.drift.simulation import calibrate
 
 #: References that are calibrated, each for its part of the trials.
 _REFERENCES: Final = 8
-_BINS: Final = 40
 _CLASSES: Final = (0.3, 0.22, 0.15, 0.1, 0.08, 0.05, 0.035, 0.025, 0.015, 0.01, 0.007, 0.004, 0.003, 0.001)
 
 
@@ -45,20 +45,8 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def numeric(values: Floats) -> NumericReference:
-    """A reference of bins of equal mass, as `profile` makes it."""
-    edges = np.unique(np.quantile(values, np.arange(1, _BINS) / _BINS, method="inverted_cdf"))
-    edges = edges[edges < values.max()]
-    counts = np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1)
-    return NumericReference(
-        n=len(values),
-        missing=0.0,
-        mean=float(values.mean()),
-        std=float(values.std()),
-        minimum=float(values.min()),
-        maximum=float(values.max()),
-        edges=edges.tolist(),
-        shares=(counts / len(values)).tolist(),
-    )
+    """A reference of these values, as `profile` makes it."""
+    return numeric_reference(values, len(values))
 
 
 def _classes(m: int, rng: np.random.Generator) -> CategoricalReference:

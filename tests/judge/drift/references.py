@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from loadtest.evaluation.null import numeric as _numeric
 from monitor_stream.events.delta import Floats
 from monitor_stream.events.spec import CategoricalReference, NumericReference
+from monitor_stream.judge.drift.reference import numeric_reference
 
 
 def numeric(values: Floats) -> NumericReference:
-    """The reference of a numeric column that holds these values; one whose moments overflow has none."""
-    return _numeric(np.asarray(values, np.float64))
+    """The reference of a numeric column that holds these values."""
+    return numeric_reference(np.asarray(values, np.float64), len(values))
 
 
 def categorical(counts: Mapping[str, float], n: int = 10_000) -> CategoricalReference:
