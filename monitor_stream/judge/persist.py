@@ -15,8 +15,8 @@ SCHEMA: Final = b"2"
 
 Kind = Literal[
     "model", "incidents", "resolved", "version", "spec", "monitor", "detections", "held", "window", "shown", "day", "shown_day",
-    "quality", "volume",
-    "drift", "span", "sampled", "shown_drift", "learned",
+    "quality", "volume", "segment",
+    "drift", "span", "sampled", "shown_drift", "learned", "rows",
 ]  # fmt: skip
 
 T = TypeVar("T")

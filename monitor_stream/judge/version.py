@@ -23,6 +23,7 @@ from monitor_stream.judge.published import publish
 from monitor_stream.judge.quality import Quality, Volume
 from monitor_stream.judge.reading import VersionRows
 from monitor_stream.judge.rolling import Span, essence, retention, roll
+from monitor_stream.judge.segment_errors import SegmentErrors
 from monitor_stream.judge.series import Series
 from monitor_stream.judge.specs_known import KnownSpecs
 from monitor_stream.judge.sums import Rows, by_window, merged
@@ -77,6 +78,7 @@ class Version:
         self.watch = ErrorWatch(model, version, journal)
         self._quality = Quality(model, version, journal)
         self._volume = Volume(model, version, journal)
+        self._segments = SegmentErrors(model, version, journal)
         self.drift = DriftWatch(
             model,
             version,
@@ -154,7 +156,9 @@ class Version:
         if settled and len(self._specs) > 1:
             used = {window.reference for window in self.windows.windows if not window.settled}
             self._specs.prune(used | self.drift.digests)
-        if self.days.advance(watermark, self.windows.windows.floor, now)[1]:
+        _, settled_days = self.days.advance(watermark, self.windows.windows.floor, now)
+        if settled_days:
+            findings += self._segments.take(settled_days, self.spec)
             self.days.windows.forget(math.inf)
         findings += self.drift.advance(watermark, self.windows.windows.floor, self._specs)
         released = self.watch.errors.released
@@ -197,6 +201,8 @@ class Version:
             self._quality.restore(data)
         for _, data in fields.get("volume", ()):
             self._volume.restore(data)
+        for (group,), data in fields.get("segment", ()):
+            self._segments.restore(group, data)
         self.watch.errors.restore({at: data for (at,), data in fields.get("held", ())})
         self.drift.restore(fields)
         for series in (self.windows, self.days):

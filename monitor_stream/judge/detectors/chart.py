@@ -13,7 +13,7 @@ from monitor_stream.events.delta import Floats
 from monitor_stream.events.results import Detector, Direction
 from monitor_stream.events.spec import ErrorScale, Task
 from monitor_stream.judge.detectors.alarm import Alarm
-from monitor_stream.judge.detectors.budget import ALLOWANCE, SpanRules, cusum_limit, level_limit
+from monitor_stream.judge.detectors.budget import SpanRules, level_limit
 from monitor_stream.judge.detectors.in_control import FLOOR, LEARNED, PART_ERRORS, PARTS, InControl
 from monitor_stream.judge.detectors.monitor import CALIBRATION
 from monitor_stream.judge.detectors.scale import REACH, Scale
@@ -206,8 +206,7 @@ class LevelChart:
         lasting = side.cusum and not side.level
         if lasting:
             value = sign * side.mean
-            reach = (ALLOWANCE + cusum_limit(chance) / side.runs) * usual.lasting(side.n // side.runs)
-            limit = usual.mean + sign * reach
+            limit = usual.limit_lasting(sign, chance, side.runs, side.n)
         limit = sign * max(sign * limit, sign * usual.mean * (1.0 + sign * FLOOR))
         return Look(
             start=run.start,

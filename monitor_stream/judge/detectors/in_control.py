@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from monitor_stream.events.spec import ErrorScale
+from monitor_stream.judge.detectors.budget import ALLOWANCE, cusum_limit
 from monitor_stream.judge.detectors.spans import ErrorRun
 from monitor_stream.judge.detectors.spread import between, persistence
 
@@ -126,13 +127,10 @@ class InControl(msgspec.Struct, frozen=True, array_like=True):
         stretch = math.sqrt(max(part / n, 1.0)) if self.measured else 1.0
         return self._limit(score, n, self.within * stretch)
 
-    def lasting(self, n: int) -> float:
-        """The standard deviation of span means of n errors, as it counts for a sum of many.
-
-        >>> InControl(0.2, 0.0, 0.03, 0.1, 0.5, 10**9, True).lasting(1000)
-        0.0519...
-        """
-        return self._deviation(n, self.between)[0] * self.stretch
+    def limit_lasting(self, sign: float, chance: float, runs: int, n: int) -> float:
+        """The mean of n errors in so many runs, from which their sum passes the threshold of a CUSUM."""
+        deviation, _ = self._deviation(max(n // runs, 1), self.between)
+        return self.mean + sign * (ALLOWANCE + cusum_limit(chance) / runs) * deviation * self.stretch
 
     @property
     def stretch(self) -> float:

@@ -52,8 +52,9 @@ def looks(findings: Iterable[Finding], spec: ModelSpec) -> Iterator[Look]:
     """
     told = (finding for finding in findings if _speaks(finding))
     for (key, start, end), together in itertools.groupby(told, _place):
-        # Labels are judged when the span has settled; all else was due at its end.
-        known = end + (spec.horizon_seconds if key[0] == "label_drift" else 0.0)
+        # Labels, and errors of a segment, are judged when the span has settled; all else was due at its end.
+        settled = key[0] == "label_drift" or (key[0] == "error" and key[1])
+        known = end + (spec.horizon_seconds if settled else 0.0)
         yield Look(known, start, end, key, list(together))
 
 

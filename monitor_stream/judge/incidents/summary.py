@@ -84,24 +84,26 @@ def _part(signal: Signal, evidence: Sequence[Finding], task: Task, columns: int)
     strongest = found[0]
     match signal:
         case "error":
-            return _error(strongest, task)
+            whole = next((finding for finding in found if not finding.column), strongest)
+            worst = next((finding.column for finding in found if finding.column), "")
+            return _error(whole, task) + (f", most in {worst}" if worst and not whole.column else "")
         case "feature_drift":
             names = list(dict.fromkeys(finding.column for finding in found))[:NAMED]
             rest = f" and {columns - len(names)} more" if columns > len(names) else ""
             noun = "1 feature" if columns == 1 else f"{columns} features"
-            return f"{noun} drifted, {', '.join(names)}{rest} ({_measured(strongest)})"
+            return f"{noun} drifted, {', '.join(names)}{rest} ({_in_words(strongest)})"
         case "quality":
-            what = _sentence(strongest) or f"{strongest.check} {strongest.column}".strip()
-            rest = f" ({columns - 1} more columns)" if columns > 1 else ""
-            return f"{what}{rest}, {_measured(strongest)}"
-        case "volume":
-            return f"{_sentence(strongest) or _NOUN[signal]}, {_measured(strongest)}"
+            rest = f", and {columns - 1} more columns" if columns > 1 else ""
+            return f"{_NOUN[signal]} ({_in_words(strongest)}{rest})"
         case _:
-            return f"{_NOUN[signal]} ({_measured(strongest)})"
+            return f"{_NOUN[signal]} ({_in_words(strongest)})"
 
 
 def _error(finding: Finding, task: Task) -> str:
     what = "mean absolute error" if task == "regression" else "error rate"
+    what += f" of {finding.column}" if finding.column else ""
+    if finding.column:
+        what += f" of {finding.column}"
     if finding.value is None:
         return f"the {what} rose ({finding.check})"
     usual = "" if finding.expected is None else f", usually {finding.expected:.4g}"
@@ -110,24 +112,22 @@ def _error(finding: Finding, task: Task) -> str:
     return f"{what} {finding.value:.4g}{usual}{more}{limit}, n={finding.n:,} ({finding.check})"
 
 
-def _measured(finding: Finding) -> str:
-    return ", ".join(_numbers(finding))
+def _in_words(finding: Finding) -> str:
+    """The check's own sentence, which knows best what its numbers mean; else the numbers."""
+    sentence = finding.detail.rstrip(".")
+    return f"{sentence}; n={finding.n:,}" if sentence else ", ".join(_numbers(finding))
 
 
 def _numbers(finding: Finding) -> Iterator[str]:
     if finding.value is not None:
-        yield f"{finding.check} {finding.value:.3g}"
+        yield f"{finding.column} {finding.check} {finding.value:.3g}".strip()
     else:
-        yield finding.check
+        yield f"{finding.column} {finding.check}".strip()
     if finding.expected is not None:
         yield f"usually {finding.expected:.3g}"
     if finding.threshold is not None:
         yield f"limit {finding.threshold:.3g}"
     yield f"n={finding.n:,}"
-
-
-def _sentence(finding: Finding) -> str:
-    return finding.detail.rstrip(".")
 
 
 def _advice(columns: dict[Signal, int], ranked: Sequence[Finding]) -> str:
