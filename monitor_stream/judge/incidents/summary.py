@@ -102,8 +102,6 @@ def _part(signal: Signal, evidence: Sequence[Finding], task: Task, columns: int)
 def _error(finding: Finding, task: Task) -> str:
     what = "mean absolute error" if task == "regression" else "error rate"
     what += f" of {finding.column}" if finding.column else ""
-    if finding.column:
-        what += f" of {finding.column}"
     if finding.value is None:
         return f"the {what} rose ({finding.check})"
     usual = "" if finding.expected is None else f", usually {finding.expected:.4g}"
