@@ -18,6 +18,7 @@ from monitor_stream.judge.history import DRIFT, History
 from monitor_stream.judge.learning import Learning, lacks_reference
 from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
 from monitor_stream.judge.reading import VersionRows
+from monitor_stream.judge.reference_rows import ReferenceRows
 from monitor_stream.judge.spans import Run, Spans, counts
 from monitor_stream.judge.specs_known import KnownSpecs
 from monitor_stream.judge.sums import by_window
@@ -60,6 +61,7 @@ class DriftWatch:
         self._state = DriftState()
         self.spans = Spans(model, version, journal)
         self._learning = Learning(model, version, journal, say_spec)
+        self._rows = ReferenceRows(model, version, journal)
         self.history = History("shown_drift", model, version, journal, DRIFT)
 
     def take(self, rows: VersionRows, spec: ModelSpec) -> None:
@@ -91,6 +93,9 @@ class DriftWatch:
         found: list[Finding] = []
         if spec is not None:
             span = self._evaluate(run, spec, told)
+            if closes and span.columns and (sampled := run.sampled) is not None:
+                multivariate = self._rows.judge(span, sampled, spec)
+                span = msgspec.structs.replace(span, multivariate=multivariate)
             told = Told(span.revision, span.multivariate)
             self._say(self.history.show((run.start, run.end - run.start), span))
             found = findings(span, closes=closes)
@@ -130,6 +135,8 @@ class DriftWatch:
         for _, data in fields.get("drift", ()):
             self._state = unpack(DriftState, data)
             self.spans.floor = self._state.floor
+        for _, data in fields.get("rows", ()):
+            self._rows.restore(data)
         for _, data in fields.get("learned", ()):
             self._learning.restore(data)
         for (start, seconds), data in fields.get("span", ()):

@@ -64,12 +64,13 @@ def together(parts: Sequence[SampledRows]) -> SampledRows:
 
 def _union(ones: Sequence[SampleColumn], others: Sequence[SampleColumn]) -> list[SampleColumn]:
     """The columns of both by name and kind, with the codes of both; sources learn in orders of their own."""
-    codes: dict[tuple[str, str], dict[str, None]] = {}
-    known: dict[tuple[str, str], SampleColumn] = {}
+    found: dict[tuple[str, str], SampleColumn] = {}
     for column in (*ones, *others):
-        known.setdefault((column.name, column.kind), column)
-        codes.setdefault((column.name, column.kind), {}).update(dict.fromkeys(column.codes))
-    return [SampleColumn(known[at].name, known[at].kind, sorted(codes[at])) for at in sorted(known)]
+        known = found.setdefault((column.name, column.kind), column)
+        if known.codes != column.codes:
+            codes = sorted({*known.codes, *column.codes})
+            found[column.name, column.kind] = SampleColumn(column.name, column.kind, codes)
+    return [found[at] for at in sorted(found)]
 
 
 def _under(columns: Sequence[SampleColumn], sampled: SampledRows) -> Floats:

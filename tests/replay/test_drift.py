@@ -106,3 +106,9 @@ def test_a_described_model_is_judged_from_its_first_day() -> None:
     [incident] = [each for each in found.incidents if "feature_drift" in each.signals]
     assert moment(BEGIN + 5 * DAY) <= incident.opened <= moment(BEGIN + 7 * DAY)
     assert {each.column for each in incident.evidence if each.signal == "feature_drift"} == {"x"}
+    # The rows that later ones are held against are those of the first two days.
+    rows = [
+        [method.drifted for method in span.multivariate if method.value is not None] for span in found.drift
+    ]
+    assert [len(drifted) for drifted in rows] == [0, 0] + [2] * 6
+    assert [any(drifted) for drifted in rows] == [False] * 5 + [True] * 3

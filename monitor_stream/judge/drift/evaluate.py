@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -61,6 +61,23 @@ def shares(columns: Sequence[ColumnDrift], spec: ModelSpec) -> tuple[float | Non
     return len(drifted) / len(judged), weighted
 
 
+class Levels(NamedTuple):
+    """The chance of a false alarm that a span may have, parted: for the label and for rows as a whole, each, and the others."""
+
+    one: float
+    others: float
+
+
+def levels(spec: ModelSpec, span: DriftSpan) -> Levels:
+    """See `Levels`. The label is judged days after the others, and what is said of them must not depend on when: so it is
+    no member of their family, and has a share of the level like each of them. So have rows.
+    """
+    alpha = level(spec.drift.false_alarms_per_month, (span.end - span.start).total_seconds())
+    apart = 1 + (spec.label is not None)
+    one = alpha / (sum(column != TARGET for column, _ in _references(spec)) + apart)
+    return Levels(one, alpha - apart * one)
+
+
 def evaluate(
     span: DriftSpan, spec: ModelSpec, counts: Mapping[str, Floats], recent: Mapping[str, Floats]
 ) -> DriftSpan:
@@ -74,16 +91,13 @@ def evaluate(
         The same of the spans before that stand in for the reference; a column that has too few there is held against its
         reference all the same. Empty where the reference does not slide.
     """
-    alpha = level(spec.drift.false_alarms_per_month, (span.end - span.start).total_seconds())
     columns = [_column(column, reference, spec, counts, recent) for column, reference in _references(spec)]
-    # The label is judged days after the others, on its own: what is said of them must not depend on when. It has its
-    # share of the level, and they have the rest.
     early = [column for column in columns if column.name != TARGET]
     late = [column for column in columns if column.name == TARGET and span.settled]
-    share = alpha / max(len(columns), 1)
+    alpha = levels(spec, span)
     floors = spec.drift.floors
-    judged = judge_columns(early, alpha - share if spec.label else alpha, floors=floors)
-    judged += judge_columns(late, share, floors=floors)
+    judged = judge_columns(early, alpha.others, floors=floors)
+    judged += judge_columns(late, alpha.one, floors=floors)
     drifted, weighted = shares(judged, spec)
     return msgspec.structs.replace(
         span,

@@ -7,6 +7,7 @@ from typing import Final
 
 from monitor_stream.events.results import ColumnDrift, DriftSpan, Finding, Signal
 from monitor_stream.events.tables import PREDICTION, SCORE, TARGET
+from monitor_stream.judge.drift.multivariate.rows import CLASSIFIER, RECONSTRUCTION
 
 #: Bins or categories that a sentence names.
 _NAMED: Final = 3
@@ -16,7 +17,13 @@ _SIGNAL: Final[dict[str, Signal]] = {
     SCORE: "prediction_drift",
     TARGET: "label_drift",
 }
-_SUBJECT: Final = {PREDICTION: "the prediction", SCORE: "the score", TARGET: "the label"}
+_SUBJECT: Final = {
+    PREDICTION: "the prediction",
+    SCORE: "the score",
+    TARGET: "the label",
+    RECONSTRUCTION: "the way in which features go together",
+    CLASSIFIER: "rows as a whole",
+}
 
 
 def findings(span: DriftSpan, *, closes: bool) -> list[Finding]:
@@ -88,7 +95,7 @@ def sentence(found: ColumnDrift) -> str:
         return f"{subject} did not move beyond chance over {found.n:,} values."
     moved = [f"{name} {_share(before)} → {_share(now)}" for name, before, now in found.top[:_NAMED]]
     shares = f"; {', '.join(moved)}" if moved else ""
-    method = found.method or "the distance"
+    method = found.method or found.column
     return f"{subject} moved: {method} {found.value:.3g} is {effect(found):.1f} times its threshold{shares}."
 
 
