@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monitor_stream.events.spec import DAY
 from monitor_stream.judge.incidents import MAX_EVIDENCE, MAX_RESOLVED
-from monitor_stream.judge.incidents.held import MAX_HELD
+from monitor_stream.judge.incidents.held import MAX_HELD, MAX_HELD_OF_TRACK
 from monitor_stream.judge.incidents.version import MAX_TRACKS
 from tests.judge.incidents.findings import Heard, T, detection, drift, error
 
@@ -118,3 +118,15 @@ def test_what_is_kept_is_bounded() -> None:
         waiting.hear(*(drift(at, f"c{column}", effect=2.5) for column in range(50)), day=0.0)
     assert waiting.told, "the oldest are let go before their time"
     assert len(waiting.incidents._of("3").state().held) <= MAX_HELD
+
+
+def test_a_long_run_of_looks_that_come_at_once_is_no_end() -> None:
+    """A year of drift, read in one piece or far ahead of the labels, is one incident that stays open."""
+    days = [drift(day, effect=2.5) for day in range(400)]
+    at_once, ahead = Heard(), Heard()
+    assert at_once.hear(*days) == ["opened"]
+    for start in range(0, 400, 10):
+        assert ahead.hear(*days[start : start + 10], day=0.0) == []
+    assert len(ahead.incidents._of("3").state().held) <= 2 * MAX_HELD_OF_TRACK
+    assert ahead.until(T + 401 * DAY) == ["opened"]
+    assert ahead.incidents.open("3") == at_once.incidents.open("3")

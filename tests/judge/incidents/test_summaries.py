@@ -33,8 +33,8 @@ def test_a_regression_without_a_baseline() -> None:
 def test_drift_alone() -> None:
     """Which features, the strongest first with its numbers, and that it costs nothing yet."""
     assert said(drift(0, "carrier", 3.0), drift(0, "hour", 2.1)) == (
-        "churn version 3, since 2013-03-01 00:00 UTC: 2 features drifted, carrier, hour (js 0.26, usually 0.02, limit 0.1, "
-        "n=9,000). Look first at carrier, and whether it moved on purpose; errors are not known to have risen."
+        "churn version 3, since 2013-03-01 00:00 UTC: 2 features drifted, carrier, hour (carrier js 0.26, usually 0.02, limit "
+        "0.1, n=9,000). Look first at carrier, and whether it moved on purpose; errors are not known to have risen."
     )
 
 
@@ -42,7 +42,7 @@ def test_drift_with_loss_says_both() -> None:
     """The errors first, then what moved with them."""
     assert said(drift(0, "carrier", 3.0), error(0, effect=1.5, severity="critical")) == (
         "churn version 3, since 2013-03-01 00:00 UTC: error rate 0.29, usually 0.2 (+45%), limit 0.26, n=9,000 (level); "
-        "1 feature drifted, carrier (js 0.26, usually 0.02, limit 0.1, n=9,000). Look first at carrier, moved "
+        "1 feature drifted, carrier (carrier js 0.26, usually 0.02, limit 0.1, n=9,000). Look first at carrier, moved "
         "together with the errors; retrain on newer data if that is how the world is now."
     )
 
@@ -53,8 +53,8 @@ def test_quality_names_who_can_mend_it() -> None:
         0, "distance", 4.0, signal="quality", check="missing", detail="42 % of distance is missing."
     )
     assert said(finding) == (
-        "churn version 3, since 2013-03-01 00:00 UTC: 42 % of distance is missing, missing 0.34, usually 0.02, limit 0.1, "
-        "n=9,000. Look first at whoever fills distance: broken input is mended there, not by a new model."
+        "churn version 3, since 2013-03-01 00:00 UTC: data quality fell (42 % of distance is missing; n=9,000). "
+        "Look first at whoever fills distance: broken input is mended there, not by a new model."
     )
 
 
@@ -64,8 +64,8 @@ def test_traffic() -> None:
         0, "", 4.0, signal="volume", check="hour_of_week", detail="12 predictions from Friday 00:00 UTC on."
     )
     assert said(finding) == (
-        "churn version 3, since 2013-03-01 00:00 UTC: 12 predictions from Friday 00:00 UTC on, hour_of_week 0.34, "
-        "usually 0.02, limit 0.1, n=9,000. Look first at the callers of the model, and at what sends its events."
+        "churn version 3, since 2013-03-01 00:00 UTC: traffic changed (12 predictions from Friday 00:00 UTC on; "
+        "n=9,000). Look first at the callers of the model, and at what sends its events."
     )
 
 
@@ -89,3 +89,24 @@ def test_a_version_that_was_replaced() -> None:
         "churn version 3: closed after 1 d 0 h, as version 4 has taken its place. It was: error rate 0.31, usually 0.2 "
         "(+55%), limit 0.26, n=1,204 (adwin)."
     )
+
+
+def test_the_check_s_own_words_are_taken() -> None:
+    """It knows best what its numbers mean."""
+    moved = "carrier moved: js 0.26 is 2.6 times its threshold; UA 20 % → 50 %, AA 30 % → 10 %."
+    assert said(drift(0, "carrier", 3.0, detail=moved)) == (
+        "churn version 3, since 2013-03-01 00:00 UTC: 1 feature drifted, carrier (carrier moved: js 0.26 is 2.6 times its "
+        "threshold; UA 20 % → 50 %, AA 30 % → 10 %; n=9,000). Look first at carrier, and whether it moved on purpose; errors "
+        "are not known to have risen."
+    )
+
+
+def test_errors_of_a_segment() -> None:
+    """The whole is told first, and where it is worst; a segment alone is named."""
+    whole, part = detection(7.5), detection(7.5, column="origin=EWR", value=0.5)
+    both, alone = Heard(), Heard()
+    both.hear(whole, part, day=12)  # segments are judged when their labels have come
+    alone.hear(part, day=12)
+    numbers = "error rate 0.31, usually 0.2 (+55%), limit 0.26, n=1,204 (adwin)"
+    assert f"{numbers}, most in origin=EWR. " in both.incidents.open("3")[0].summary
+    assert "error rate of origin=EWR 0.5, usually 0.2" in alone.newest.summary
