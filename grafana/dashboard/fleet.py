@@ -81,6 +81,8 @@ def _panels() -> Iterator[AnyPanel | builders.Row]:
     yield from _quality()
     yield builders.Row("$model: has it changed?")
     yield from _change()
+    yield builders.Row("$model: what moved?")
+    yield from _drift()
     yield builders.Row("$model: for whom, and on what input?")
     yield from _segments()
     yield builders.Row("The monitor itself")
@@ -337,6 +339,83 @@ def _change() -> Iterator[AnyPanel]:
         no_value="No model yet",
         width=THIRD,
         steps=True,
+    )
+
+
+def _drift() -> Iterator[AnyPanel]:
+    ratio = one(chosen(catalogue.DRIFT_RATIO), "version", "feature", "method")
+    yield lines(
+        "Drift",
+        "Distance of the ten farthest columns from their reference, in multiples of its threshold: from 1 on it has drifted. The "
+        "threshold knows how many values there are, how many columns, and how many false alarms a month the spec allows. "
+        "`__prediction__`, `__score__` and `__target__` are the answers and the truth, `__rows__` is how features go together.",
+        "short",
+        [
+            Line(f"topk(10, {ratio})", "{{version}} {{feature}} {{method}}"),
+            Line(
+                f"{one(chosen(catalogue.DRIFT_RATIO))} >= bool 0", "limit"
+            ),  # 1, where there is anything to limit
+        ],
+        no_value="No drift span was judged yet, or the model has no reference",
+        width=HALF,
+        steps=True,
+    )
+    yield rows(
+        "What moved most",
+        "The newest judged span, farthest first. A score is in the unit of its method and grows as values get fewer; compare "
+        "multiples of the threshold.",
+        [
+            Column(
+                "Thresholds",
+                ratio,
+                "short",
+                2,
+                red_from=1,
+            ),
+            Column("Score", one(chosen(catalogue.DRIFT_SCORE), "version", "feature", "method"), "short", 4),
+        ],
+        {"version": "Version", "feature": "Feature", "method": "Method"},
+        no_value="-",
+        width=HALF,
+        sort="Thresholds",
+    )
+    yield lines(
+        "Drifted features",
+        "Share of the features with a reference that had drifted, all of them, also those without a series.",
+        "percentunit",
+        [
+            Line(
+                f"{one(chosen(catalogue.DRIFTED), 'version')} / ({one(chosen(catalogue.MONITORED), 'version')} > 0)",
+                "{{version}}",
+            )
+        ],
+        no_value="No drift span was judged yet",
+        width=THIRD,
+        highest=1,
+        steps=True,
+    )
+    yield lines(
+        "Predictions in the span",
+        "What the newest judgement rests on, and from how many on a span is judged, alone or with those that follow.",
+        "short",
+        [
+            Line(one(chosen(catalogue.DRIFT_SAMPLES), "version"), "{{version}}"),
+            Line(one(chosen(catalogue.DRIFT_MIN_SAMPLES), "version"), "{{version}} limit"),
+        ],
+        no_value="No drift span was judged yet",
+        width=THIRD,
+        steps=True,
+    )
+    yield lines(
+        "Age of reference and judgement",
+        "How long ago the reference was made, and how long ago the newest judged span ended, in event time.",
+        "dtdurations",
+        [
+            Line(age(one(chosen(catalogue.REFERENCE), "version")), "{{version}} reference"),
+            Line(age(one(chosen(catalogue.DRIFT_END), "version")), "{{version}} span"),
+        ],
+        no_value="The model has no reference",
+        width=THIRD,
     )
 
 

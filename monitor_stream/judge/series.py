@@ -25,7 +25,7 @@ class Series:
     def __init__(
         self,
         windows: Windows,
-        history: History,
+        history: History[Window],
         build: Callable[[OpenWindow], Window],
         say: Callable[[bytes], None],
     ) -> None:

@@ -22,7 +22,14 @@ from monitor_stream.client import MonitorClient
 from monitor_stream.config import to_environment
 from monitor_stream.demo.programs import Program
 from monitor_stream.embedded.ports import free_ports, is_free
-from monitor_stream.events.spec import Baseline, CategoricalReference, ErrorScale, Feature, ModelSpec
+from monitor_stream.events.spec import (
+    Baseline,
+    CategoricalReference,
+    DriftRules,
+    ErrorScale,
+    Feature,
+    ModelSpec,
+)
 from monitor_stream.settings import Settings
 from monitor_stream.topics.registry import publish_spec
 from tests.deploy.watching import Prometheus, Receiver, Series, alertmanager, prometheus, receiver, until
@@ -47,7 +54,7 @@ CHURN = ModelSpec(
         Feature(
             name="plan",
             kind="categorical",
-            reference=CategoricalReference(n=1000, missing=0.0, shares={"free": 0.5, "paid": 0.5}),
+            reference=CategoricalReference(n=1000, missing=0.333, shares={"free": 0.5, "paid": 0.5}),
         ),
         Feature(name="tenure", kind="numeric", minimum=0.0, maximum=100.0),
     ],
@@ -61,6 +68,8 @@ CHURN = ModelSpec(
     tier="1",
     error_scale=ErrorScale(mean=0.1, std=0.3),
     baseline={"accuracy": Baseline(0.9, 0.01, 20), "auc": Baseline(0.9, 0.01, 20)},
+    drift=DriftRules(span_seconds=600.0),
+    created=1.7e9,
 )
 DEMAND = ModelSpec(
     model="demand",
@@ -162,7 +171,7 @@ def _log(client: MonitorClient, index: int, moment: float) -> None:
         timestamp=moment,
         prediction=label == right,
         score=score,
-        features={"plan": "free" if index % 3 else None, "tenure": 200.0 if index % 7 == 0 else 5.0},
+        features={"plan": (None, "free", "paid")[index % 3], "tenure": 200.0 if index % 7 == 0 else 5.0},
         segments={"country": random_.choice(["DE", "FR", "US"])},
         latency_seconds=random_.expovariate(50.0),
     )
@@ -276,4 +285,7 @@ def test_nothing_else_is_alerted_on(stack: Stack) -> None:
     for alert in ("ModelIncidentCritical", "ModelErrorAboveBaseline"):
         stack.receiver.await_alert(30.0, alertname=alert)
     found = stack.prometheus.instant('count by (alertname) (ALERTS{alertstate=~"pending|firing"})')
-    assert {each["metric"]["alertname"] for each in found} == {"ModelIncidentCritical", "ModelErrorAboveBaseline"}
+    assert {each["metric"]["alertname"] for each in found} == {
+        "ModelIncidentCritical",
+        "ModelErrorAboveBaseline",
+    }
