@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor_stream.events.delta import MAX_CODES
@@ -67,6 +67,7 @@ _values = st.one_of(
     cuts=st.sets(st.integers(0, 80), max_size=4),
     reference=st.sampled_from([None, COMPLETE, OPEN]),
 )
+@example(values=["y" * 80, *map(str, range(2, 30)), "y" * 90], cuts={30, 29}, reference=COMPLETE)
 def test_codes_do_not_depend_on_batches_or_restarts(
     values: list[Any], cuts: set[int], reference: CategoricalReference | None
 ) -> None:
