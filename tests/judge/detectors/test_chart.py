@@ -142,6 +142,18 @@ def test_where_days_differ_a_detection_is_no_reason_yet() -> None:
     assert sum(worse) <= 1
 
 
+def test_evenings_that_are_worse_than_mornings_are_no_change() -> None:
+    """Days that are all alike, with hours in them: what is seen within a day is held against stretches of a day."""
+    hours = 0.3 + 0.15 * np.sin(np.linspace(0.0, 2.0 * np.pi, DAILY))
+    error = (np.random.default_rng(9).random((60, DAILY)) < hours).astype(float).ravel()
+    known = ErrorScale(0.3, 0.458, 0.01, 60, 0.1)
+    worse = [confirmed for alarm, confirmed in watch(known, error) if alarm.direction == "worse"]
+    assert len(worse) > 10
+    assert not any(worse)
+    blind = msgspec.structs.replace(known, within=0.0)
+    assert any(confirmed for alarm, confirmed in watch(blind, error) if alarm.direction == "worse")
+
+
 def test_a_storm_is_a_level_and_a_season_a_sum() -> None:
     """One day far out fires `level`, ten days a little out fire `cusum`, and each ends with its cause."""
     chart = LevelChart.new("binary", scale(0.3, 0.05), SpanRules())
