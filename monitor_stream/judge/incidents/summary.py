@@ -93,7 +93,7 @@ def _part(signal: Signal, evidence: Sequence[Finding], task: Task, columns: int)
             noun = "1 feature" if columns == 1 else f"{columns} features"
             return f"{noun} drifted, {', '.join(names)}{rest} ({_in_words(strongest)})"
         case "quality":
-            rest = f", and {columns - 1} more columns" if columns > 1 else ""
+            rest = f"; and {columns - 1} more" if columns > 1 else ""
             return f"{_NOUN[signal]} ({_in_words(strongest)}{rest})"
         case _:
             return f"{_NOUN[signal]} ({_in_words(strongest)})"
@@ -144,7 +144,7 @@ def _advice(columns: dict[Signal, int], ranked: Sequence[Finding]) -> str:
     if "volume" in columns:
         return "Look first at the callers of the model, and at what sends its events."
     what = moved or ("the labels" if "label_drift" in columns else "the inputs")
-    return f"Look first at {what}, and whether it moved on purpose; errors are not known to have risen."
+    return f"Look first at {what}: was the change meant? Errors are not known to have risen with it."
 
 
 def _subject(incident: Incident) -> str:

@@ -34,7 +34,7 @@ def test_drift_alone() -> None:
     """Which features, the strongest first with its numbers, and that it costs nothing yet."""
     assert said(drift(0, "carrier", 3.0), drift(0, "hour", 2.1)) == (
         "churn version 3, since 2013-03-01 00:00 UTC: 2 features drifted, carrier, hour (carrier js 0.26, usually 0.02, limit "
-        "0.1, n=9,000). Look first at carrier, and whether it moved on purpose; errors are not known to have risen."
+        "0.1, n=9,000). Look first at carrier: was the change meant? Errors are not known to have risen with it."
     )
 
 
@@ -96,8 +96,8 @@ def test_the_check_s_own_words_are_taken() -> None:
     moved = "carrier moved: js 0.26 is 2.6 times its threshold; UA 20 % → 50 %, AA 30 % → 10 %."
     assert said(drift(0, "carrier", 3.0, detail=moved)) == (
         "churn version 3, since 2013-03-01 00:00 UTC: 1 feature drifted, carrier (carrier moved: js 0.26 is 2.6 times its "
-        "threshold; UA 20 % → 50 %, AA 30 % → 10 %; n=9,000). Look first at carrier, and whether it moved on purpose; errors "
-        "are not known to have risen."
+        "threshold; UA 20 % → 50 %, AA 30 % → 10 %; n=9,000). Look first at carrier: was the change "
+        "meant? Errors are not known to have risen with it."
     )
 
 
