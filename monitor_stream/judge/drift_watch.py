@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from monitor_stream.events.codec import moment
+from monitor_stream.events.delta import Floats, Ints
 from monitor_stream.events.results import ColumnDrift, DriftSpan, Finding
 from monitor_stream.events.spec import ModelSpec
-from monitor_stream.judge.drift.evaluate import evaluate
+from monitor_stream.judge.drift.evaluate import evaluate, has_seasons
 from monitor_stream.judge.drift.findings import findings
+from monitor_stream.judge.drift.season import hours
 from monitor_stream.judge.history import DRIFT, History
 from monitor_stream.judge.learning import Learning, lacks_reference
 from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
@@ -21,7 +24,7 @@ from monitor_stream.judge.reading import VersionRows
 from monitor_stream.judge.reference_rows import ReferenceRows
 from monitor_stream.judge.spans import Run, Spans, counts
 from monitor_stream.judge.specs_known import KnownSpecs
-from monitor_stream.judge.sums import by_window
+from monitor_stream.judge.sums import Rows, by_window
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
@@ -70,6 +73,9 @@ class DriftWatch:
         if "histograms" in rows.tables:
             for start, part in by_window(*rows.tables["histograms"]):
                 self.spans.add(start, seconds, digest, part)
+        if "traffic" in rows.tables and has_seasons(spec):
+            for start, by_hour in _by_span(*rows.tables["traffic"], seconds):
+                self.spans.add_hours(start, seconds, digest, by_hour)
         for start, sampled in rows.samples:
             self.spans.sample(start, seconds, digest, sampled)
 
@@ -123,7 +129,7 @@ class DriftWatch:
         if run.n < spec.min_samples:
             return msgspec.structs.replace(span, not_computable=_too_few(run, spec))
         before = self.spans.before(run, spec.drift.sliding_spans)
-        return evaluate(span, spec, counts(run.spans, run.digest), counts(before, run.digest))
+        return evaluate(span, spec, counts(run.spans, run.digest), counts(before, run.digest), run.by_hour)
 
     @property
     def digests(self) -> set[str]:
@@ -145,6 +151,15 @@ class DriftWatch:
             self.spans.restore_sampled(start, seconds, data)
         for (start, seconds), data in fields.get(self.history.kind, ()):
             self.history.restore((start, seconds), data)
+
+
+def _by_span(windows: Ints, rows: Rows, seconds: float) -> Iterator[tuple[int, Floats]]:
+    """All predictions by hour of the week, of the windows of each span."""
+    whole = np.array([not group for group in rows.groups], bool)
+    starts, predictions = windows[whole].astype(np.float64), rows.sums[whole, 0]
+    spans = (starts // seconds * seconds).astype(np.int64)
+    for span in np.unique(spans).tolist():
+        yield span, hours(starts[spans == span], predictions[spans == span])
 
 
 def _enough(specs: KnownSpecs, digest: str) -> int | None:

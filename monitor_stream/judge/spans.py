@@ -12,6 +12,7 @@ import numpy as np
 
 from monitor_stream.events.delta import Floats, Sample
 from monitor_stream.events.tables import HISTOGRAM_BINS, TARGET
+from monitor_stream.judge.drift.season import HOURS
 from monitor_stream.judge.persist import Journal, key, pack, unpack
 from monitor_stream.judge.sampled import SampledRows
 from monitor_stream.judge.sums import Block, PackedBlock, Rows
@@ -32,16 +33,17 @@ class SpanState(msgspec.Struct, frozen=True, array_like=True):
     judged: bool
     counts: dict[str, PackedBlock]
     rows: dict[str, int]
+    by_hour: dict[str, list[float]]
 
 
 class OpenSpan:
     """A span of event time that rows may still come for, or that others are still judged by.
 
     `judged` says that it was judged for the last time. `rows` is how many rows were sampled: they are dropped when they
-    were looked at, and it stays.
+    were looked at, and it stays. `by_hour` is how many predictions fell into each hour of the week, where somebody asks.
     """
 
-    __slots__ = ("closed", "counts", "judged", "rows", "sampled", "seconds", "settled", "start")
+    __slots__ = ("by_hour", "closed", "counts", "judged", "rows", "sampled", "seconds", "settled", "start")
 
     def __init__(self, start: int, seconds: float) -> None:
         self.start = start
@@ -49,6 +51,7 @@ class OpenSpan:
         self.counts: dict[str, Block] = {}
         self.sampled: dict[str, SampledRows] = {}
         self.rows: dict[str, int] = {}
+        self.by_hour: dict[str, list[float]] = {}
         self.closed = False
         self.settled = False
         self.judged = False
@@ -67,8 +70,8 @@ class OpenSpan:
         sampled rows, since its spec had no reference, nobody knows how large it is: it stands for the span.
         """
         return max(
-            self.counts.keys() | self.rows.keys(),
-            key=lambda digest: (digest not in self.counts, self.size(digest), digest),
+            self.counts.keys() | self.rows.keys() | self.by_hour.keys(),
+            key=lambda digest: (digest in self.rows.keys() - self.counts.keys(), self.size(digest), digest),
         )
 
     def size(self, digest: str) -> int:
@@ -80,7 +83,7 @@ class OpenSpan:
     def pack(self) -> bytes:
         """For the store."""
         counts = {digest: block.pack() for digest, block in self.counts.items()}
-        return pack(SpanState(self.closed, self.settled, self.judged, counts, self.rows))
+        return pack(SpanState(self.closed, self.settled, self.judged, counts, self.rows, self.by_hour))
 
     def pack_sampled(self) -> bytes:
         """The sampled rows, for the store."""
@@ -110,6 +113,14 @@ class Run(NamedTuple):
         return all(span.settled for span in self.spans)
 
     @property
+    def by_hour(self) -> Floats:
+        """Predictions by hour of the week, where they are known: shape ``(168,)``."""
+        total: Floats = np.zeros(HOURS)
+        for span in self.spans:
+            total = total + np.array(span.by_hour.get(self.digest, 0.0))
+        return total
+
+    @property
     def sampled(self) -> SampledRows | None:
         """A uniform sample of the whole run."""
         rows = [span.sampled[self.digest] for span in self.spans if self.digest in span.sampled]
@@ -137,7 +148,7 @@ class Spans:
         span = self._spans.setdefault((start, seconds), OpenSpan(start, seconds))
         span.closed, span.settled, span.judged = state.closed, state.settled, state.judged
         span.counts = {digest: Block.unpack(block) for digest, block in state.counts.items()}
-        span.rows = state.rows
+        span.rows, span.by_hour = state.rows, state.by_hour
         self._expect()
 
     def restore_sampled(self, start: int, seconds: float, data: bytes) -> None:
@@ -163,6 +174,14 @@ class Spans:
         if block is None:
             block = span.counts[digest] = Block(HISTOGRAM_BINS)
         block.add(rows.groups, rows.sums)
+        self._touch(span)
+
+    def add_hours(self, start: int, seconds: float, digest: str, by_hour: Floats) -> None:
+        """Add predictions by hour of the week, shape ``(168,)``; those of a span that has settled come too late."""
+        span = self._span(start, seconds)
+        if span is None or span.settled:
+            return
+        span.by_hour[digest] = (np.array(span.by_hour.get(digest, 0.0)) + by_hour).tolist()
         self._touch(span)
 
     def sample(self, start: int, seconds: float, digest: str, sampled: SampledRows) -> None:

@@ -64,7 +64,12 @@ TRAFFIC: Final[Mapping[Topic, Traffic]] = {
         summary="Something happened to an incident: what a person should know, as it is by then.",
         is_cloud_event=True,
     ),
-    "models": Traffic(ModelSpec, reads=True, writes=False, summary="A model's spec and reference profile."),
+    "models": Traffic(
+        ModelSpec,
+        reads=True,
+        writes=True,
+        summary="A model's spec; references that were learned come from us.",
+    ),
     "deadletters": Traffic(DeadLetter, reads=False, writes=True, summary="What could not be read, and why."),
 }
 

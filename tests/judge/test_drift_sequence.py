@@ -283,7 +283,7 @@ def twin(story: Story) -> list[DriftSpan]:
             reference=story.spec.digest,
         )
         counts, recent = (tallied(bins, np.isin(starts, some)) for some in (run, before))
-        found.append(evaluate(blank, story.spec, counts, recent))
+        found.append(evaluate(blank, story.spec, counts, recent, np.zeros(168)))
     return found
 
 

@@ -14,6 +14,7 @@ from monitor_stream.events.fold import Limits
 from monitor_stream.events.results import DriftSpan, ModelResults
 from monitor_stream.events.spec import (
     DAY,
+    HOUR,
     CategoricalReference,
     DriftRules,
     Feature,
@@ -256,6 +257,47 @@ def test_a_span_of_which_only_rows_are_known_settles() -> None:
     heir = judge(only, state=committed(fold))
     [settled] = feed(heir, source, labels(T, 900), T + 9 * DAY, under=only)
     assert [(column.column, column.n) for column in settled.columns] == [(TARGET, 900)]
+
+
+@pytest.mark.parametrize("seasons", [True, False])
+def test_a_span_is_held_against_its_own_hours(seasons: bool) -> None:
+    """Mornings that are as mornings were have not moved, where the reference knows hours; otherwise they have."""
+    morning, evening = [0.8, 0.1, 0.1], [0.2, 0.5, 0.3]
+    by_hour = [morning if hour % 24 < 12 else evening for hour in range(168)]
+    carrier = msgspec.structs.replace(CARRIER, n=100_000, seasons=by_hour if seasons else [])
+    described = msgspec.structs.replace(
+        spec(drift=DriftRules(span_seconds=6 * HOUR)),
+        features=[Feature(name="carrier", kind="categorical", reference=carrier)],
+        window_seconds=HOUR,
+    )
+    fold, source = judge(described), Source()
+    for at in range(8):
+        start = T + at * 21600
+        shares = morning if at % 4 < 2 else evening
+        tables: dict[TableName, list[Row]] = {
+            "traffic": [(start + hour * 3600, "", [500.0, 0.0]) for hour in range(6)],
+            "histograms": [(start, "carrier", counted(*(3000 * share for share in shares)))],
+        }
+        fold.apply(batch(source.delta({"1": part(described, tables)}, start + 6 * HOUR, T)))
+        fold = judge(described, state=committed(fold)) if at == 3 else fold
+    fold.finish()
+    settled = [span for span in published(fold) if span.settled]
+    assert len(settled) == 8
+    assert [span.columns[0].drifted for span in settled] == [not seasons] * 8
+
+
+def test_a_reference_of_one_value_slides_nowhere() -> None:
+    """It cannot be computed, whatever the spans before held."""
+    one = CategoricalReference(n=900, missing=0.0, shares={"UA": 1.0})
+    sliding = msgspec.structs.replace(
+        spec(drift=DriftRules(sliding_spans=3)),
+        features=[Feature(name="carrier", kind="categorical", reference=one)],
+    )
+    fold, source = judge(sliding), Source()
+    for at in range(3):
+        start = T + at * 86400
+        [span] = feed(fold, source, [(start, "carrier", counted(900))], start + DAY, T, under=sliding)
+        assert span.columns[0].not_computable == "the reference has a single value"
 
 
 def test_samples_merge_to_the_smallest_hashes() -> None:

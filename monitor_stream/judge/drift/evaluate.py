@@ -12,9 +12,10 @@ from monitor_stream.events.delta import Floats
 from monitor_stream.events.results import ColumnDrift, DriftSpan
 from monitor_stream.events.spec import CategoricalReference, ModelSpec, Reference
 from monitor_stream.events.tables import HISTOGRAM_BINS, PREDICTION, SCORE, TARGET
-from monitor_stream.judge.drift.bins import Bins
+from monitor_stream.judge.drift.bins import Bins, NotComputableError
 from monitor_stream.judge.drift.budget import level
 from monitor_stream.judge.drift.columns import Column, judge_columns
+from monitor_stream.judge.drift.season import seasonal
 from monitor_stream.judge.drift.swapped import Held, swapped
 
 _NONE: Final[Floats] = np.zeros(HISTOGRAM_BINS)
@@ -61,6 +62,11 @@ def shares(columns: Sequence[ColumnDrift], spec: ModelSpec) -> tuple[float | Non
     return len(drifted) / len(judged), weighted
 
 
+def has_seasons(spec: ModelSpec) -> bool:
+    """Whether any column is held against the hours that a span has rows in."""
+    return any(reference.seasons for _, reference in _references(spec))
+
+
 class Levels(NamedTuple):
     """The chance of a false alarm that a span may have, parted: for the label and for rows as a whole, each, and the others."""
 
@@ -79,7 +85,11 @@ def levels(spec: ModelSpec, span: DriftSpan) -> Levels:
 
 
 def evaluate(
-    span: DriftSpan, spec: ModelSpec, counts: Mapping[str, Floats], recent: Mapping[str, Floats]
+    span: DriftSpan,
+    spec: ModelSpec,
+    counts: Mapping[str, Floats],
+    recent: Mapping[str, Floats],
+    by_hour: Floats,
 ) -> DriftSpan:
     """The span with its columns judged: the label's once it is `settled`, all others at once.
 
@@ -90,8 +100,19 @@ def evaluate(
     recent
         The same of the spans before that stand in for the reference; a column that has too few there is held against its
         reference all the same. Empty where the reference does not slide.
+    by_hour
+        Predictions of the span by hour of the week, for references that have seasons: see `season.hours`.
     """
-    columns = [_column(column, reference, spec, counts, recent) for column, reference in _references(spec)]
+    columns = [
+        Column(
+            name=name,
+            reference=reference,
+            counts=_of(reference, counts.get(name, _NONE)),
+            calibrations=spec.drift.columns.get(name, ()),
+            bins=_bins(reference, _of(reference, recent.get(name, _NONE)), by_hour, spec.min_samples),
+        )
+        for name, reference in _references(spec)
+    ]
     early = [column for column in columns if column.name != TARGET]
     late = [column for column in columns if column.name == TARGET and span.settled]
     alpha = levels(spec, span)
@@ -114,19 +135,16 @@ def evaluate(
     )
 
 
-def _column(
-    name: str,
-    reference: Reference,
-    spec: ModelSpec,
-    counts: Mapping[str, Floats],
-    recent: Mapping[str, Floats],
-) -> Column:
-    bins = len(reference.shares) + isinstance(reference, CategoricalReference)
-    before = recent.get(name, _NONE)[:bins]
-    return Column(
-        name=name,
-        reference=reference,
-        counts=counts.get(name, _NONE)[:bins],
-        calibrations=spec.drift.columns.get(name, ()),
-        bins=Bins.of(reference).standing_in(before) if before.sum() >= spec.min_samples else None,
-    )
+def _of(reference: Reference, counts: Floats) -> Floats:
+    """The bins that a reference has, of those that travel."""
+    return counts[: len(reference.shares) + isinstance(reference, CategoricalReference)]
+
+
+def _bins(reference: Reference, recent: Floats, by_hour: Floats, enough: int) -> Bins | None:
+    """What a column is held against where that is not its reference as a whole: the spans before, or the same hours."""
+    try:
+        if recent.sum() >= enough:
+            return Bins.of(reference).standing_in(recent)
+        return seasonal(reference, by_hour) if reference.seasons else None
+    except NotComputableError:  # as the whole reference will say
+        return None
