@@ -28,8 +28,6 @@ from monitor_stream.judge.drift.methods import methods
 from monitor_stream.judge.drift.reference import numeric_reference
 from monitor_stream.judge.drift.simulation import calibrate
 
-#: References that are calibrated, each for its part of the trials.
-_REFERENCES: Final = 8
 _CLASSES: Final = (0.3, 0.22, 0.15, 0.1, 0.08, 0.05, 0.035, 0.025, 0.015, 0.01, 0.007, 0.004, 0.003, 0.001)
 
 
@@ -81,23 +79,34 @@ def study(
     sizes: Sequence[int] = SIZES,
     m: int = 10_000,
     trials: int = 200_000,
+    references: int = 8,
     seed: int = 0,
 ) -> list[Rate]:
     """The false-alarm rates of all distances.
 
-    In each trial a reference of m values and a window of n are drawn from one population. Eight references are made and
+    In each trial a reference of m values and a window of n are drawn from one population. As many as `references` are made and
     calibrated as `profile` does it, and lend bins, positions and calibrations to the others.
     """
     rng = np.random.default_rng(seed)
-    return [rate for kind in kinds for rate in _rates(kind, levels, sizes, m=m, trials=trials, rng=rng)]
+    found: list[Rate] = []
+    for kind in kinds:
+        lent = [reference(kind, m, rng) for _ in range(references)]
+        found += _rates(kind, lent, levels, sizes, m=m, trials=trials, rng=rng)
+    return found
 
 
 def _rates(
-    kind: str, levels: Sequence[float], sizes: Sequence[int], *, m: int, trials: int, rng: np.random.Generator
+    kind: str,
+    lent: Sequence[Reference],
+    levels: Sequence[float],
+    sizes: Sequence[int],
+    *,
+    m: int,
+    trials: int,
+    rng: np.random.Generator,
 ) -> Iterator[Rate]:
-    lent = [reference(kind, m, rng) for _ in range(_REFERENCES)]
     laws = [_calibrations(each) for each in lent]
-    part = trials // _REFERENCES
+    part = trials // len(lent)
     for n in sizes:
         hits: dict[tuple[Distance, float], list[int]] = {}
         for each, law in zip(lent, laws, strict=True):

@@ -69,6 +69,7 @@ def test_the_null_study_finds_the_stated_rates() -> None:
         levels=(0.01,),
         sizes=(100, 1_000, 20_000),
         trials=24_000,
+        references=2,
     )
     assert len(rates) == 3 * (8 + 8 + 6)
     assert [rate for rate in rates if not 0.6 < rate.rate / rate.level < 1.4] == []
