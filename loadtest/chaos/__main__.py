@@ -86,13 +86,15 @@ def run(
     rate: int = RATE,
     outage: float = 30.0,
     only: list[str] | None = None,
+    times: int = 1,
     breaking: str | None = None,
     workers: int = 2,
     say: Callable[[str], object] = lambda _: None,
 ) -> Report:
     """Each fault once, in a drawn order, one after the other; then two at a time until the time is over.
 
-    The short form strikes two at a time from the start, each fault once.
+    The short form strikes two at a time from the start, each fault once. With `only` there are these faults alone, each so
+    many `times` at least.
     """
     began = time.monotonic()
     session = 3.0 if short else SESSION_SECONDS
@@ -118,7 +120,8 @@ def run(
             if short and not only:
                 _together(state, names, until, say)
             else:
-                _separately(state, names, say)
+                for _ in range(times):
+                    _separately(state, names, say)
                 if only:
                     _separately(state, names, say, until)
                 else:
