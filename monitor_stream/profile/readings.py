@@ -18,7 +18,7 @@ from monitor_stream.profile.tally import Tally
 from monitor_stream.replay.encode import seconds
 
 #: Rows with a label that the baseline is measured on, chosen at random where there are more.
-_ANSWERS = 250_000
+_ANSWERS = 100_000
 
 
 class Survey:

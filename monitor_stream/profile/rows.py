@@ -130,21 +130,10 @@ def _of_parquet(path: Path) -> Rows:
 
 
 def _of_csv(path: Path, progress: Progress) -> Rows:
-    with _open_csv(path, {}, []) as reader:
-        names = reader.schema.names
+    names = _csv_names(path)
     _check_names(names)
-
-    def texts() -> Iterator[Any]:
-        size = path.stat().st_size
-        with _open_csv(path, dict.fromkeys(names, pa.string()), names) as reader:
-            done = 0
-            for batch in reader:
-                done += batch.nbytes
-                progress("Telling types", min(done, size), size)
-                yield batch
-            progress("Telling types", size, size)
-
-    found, count = text_types(texts())
+    text = dict.fromkeys(names, pa.string())
+    found, count = text_types(_csv(path, names, text, names, progress))
     types = {name: found[name].type if name in found else pa.null() for name in names}
     mixed = {
         name: evidence.number_share
@@ -153,24 +142,57 @@ def _of_csv(path: Path, progress: Progress) -> Rows:
     }
 
     def batches(columns: Sequence[str]) -> Iterator[Any]:
-        with explained(path), _open_csv(path, types, list(columns)) as reader:
-            yield from reader
+        with explained(path):
+            yield from _csv(path, names, types, list(columns), silent)
 
     return Rows(types=types, mixed=mixed, count=count, batches=batches)
 
 
-def _open_csv(path: Path, types: dict[str, Any], columns: list[str]) -> Any:
-    # The same cells count as missing as in `monitor-stream replay`.
-    return pyarrow.csv.open_csv(
-        pa.input_stream(str(path)),
-        read_options=pyarrow.csv.ReadOptions(block_size=_CSV_BYTES),
-        convert_options=pyarrow.csv.ConvertOptions(
-            column_types=types,
-            include_columns=columns,
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-        ),
-    )
+def _csv_names(path: Path) -> list[str]:
+    with pa.input_stream(str(path)) as file, pyarrow.csv.open_csv(file) as reader:
+        names: list[str] = reader.schema.names
+        return names
+
+
+def _csv(
+    path: Path, names: list[str], types: dict[str, Any], columns: list[str], progress: Progress
+) -> Iterator[Any]:
+    """The rows, so many bytes at a time. Arrow's own stream of batches reads ahead as far as its threads please."""
+    size = None if path.suffix == ".gz" else path.stat().st_size
+    with pa.input_stream(str(path)) as file:
+        for lines in _lines(file, size, progress):
+            table = pyarrow.csv.read_csv(
+                pa.py_buffer(lines),
+                read_options=pyarrow.csv.ReadOptions(
+                    column_names=names, use_threads=False, block_size=len(lines) + 1
+                ),
+                # The same cells count as missing as in `monitor-stream replay`.
+                convert_options=pyarrow.csv.ConvertOptions(
+                    column_types=types,
+                    include_columns=columns,
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=False,
+                ),
+            )
+            yield from table.to_batches()
+
+
+def _lines(file: Any, size: int | None, progress: Progress) -> Iterator[bytes]:
+    """The lines after the first, as many at a time as fit."""
+    rest, done, header = b"", 0, True
+    while True:
+        read = file.read(_CSV_BYTES)
+        done += len(read)
+        rest += read
+        end = rest.rfind(b"\n") + 1 if read else len(rest)
+        lines, rest = rest[:end], rest[end:]
+        if header and lines:
+            lines, header = lines.lstrip(b"\r\n").partition(b"\n")[2], False
+        if lines.strip():
+            yield lines
+        progress("Telling types", done, size)
+        if not read:
+            return
 
 
 def _of_ndjson(path: Path, progress: Progress) -> Rows:
