@@ -191,6 +191,14 @@ def test_late_rows_count_when_a_span_settles_and_not_after() -> None:
     assert feed(fold, source, day(T, 100), T + 9 * DAY) == []
 
 
+def test_rows_sampled_after_the_close_are_not_kept() -> None:
+    """Rows are looked at once, when a span closes; what comes later would lie there until it settles."""
+    fold, source = judge(SPEC), Source()
+    feed(fold, source, day(T, 1000), T + DAY, T, samples=[sample(T, range(200))])
+    feed(fold, source, day(T, 10), T + DAY, T, samples=[sample(T, range(200, 300))])
+    assert not [name for name in committed(fold) if name.startswith('["sampled"')]
+
+
 def test_what_was_said_is_not_said_again_after_a_restart() -> None:
     """The heir of a closed span judges it once more, when it settles, and of the sampled rows nothing is left."""
     fold, source = judge(SPEC), Source()
