@@ -89,8 +89,9 @@ def test_the_reference_counts_as_the_stream_is_counted() -> None:
     }
     for name, reference in references.items():
         assert reference is not None
-        categorical = isinstance(reference, CategoricalReference)
-        shares = [*reference.shares.values(), reference.other] if categorical else list(reference.shares)
+        shares = reference.shares
+        if isinstance(reference, CategoricalReference):
+            shares = [*reference.shares.values(), reference.other]
         expected = np.zeros(HISTOGRAM_BINS)
-        expected[: len(shares)] = np.array(shares) * reference.n * (1.0 - reference.missing)
+        expected[: len(shares)] = np.array(list(shares)) * reference.n * (1.0 - reference.missing)
         assert found[name] == pytest.approx(expected, abs=0.02), name
