@@ -7,16 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from monitor_stream.client.identifier import new_prediction_id
-from monitor_stream.client.values import (
-    identifier,
-    is_finite,
-    is_missing,
-    name,
-    probability,
-    scalar,
-    seconds,
-    values,
-)
+from monitor_stream.client.values import features as read_features
+from monitor_stream.client.values import identifier, is_finite, is_missing, name, probability, scalar, seconds
+from monitor_stream.client.values import segments as read_segments
 from monitor_stream.events.wire import Label, Prediction
 
 _LONGEST_ERROR: Final = 200
@@ -57,8 +50,8 @@ def prediction_event(
         prediction=answer,
         score=likely,
         scores=None if scores is None else _probabilities(scores),
-        features=None if features is None else values(features, "feature"),
-        segments=None if segments is None else values(segments, "segment"),
+        features=None if features is None else read_features(features),
+        segments=None if segments is None else read_segments(segments),
         latency_seconds=None if latency_seconds is None else _duration(latency_seconds),
         error=None if error is None else str(error)[:_LONGEST_ERROR],
         attributions=None if attributions is None else _numbers(attributions),

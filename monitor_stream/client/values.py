@@ -6,13 +6,15 @@ NaN is a missing value, and is sent as null: JSON has no NaN. So are the infinit
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from monitor_stream.events.wire import Value
+from monitor_stream.events.wire import FeatureValue, Value
+
+T = TypeVar("T")
 
 _PLAIN: Final = frozenset({float, int, str, bool, type(None)})
 _TEXT: Final = frozenset({str})
@@ -22,14 +24,23 @@ _YEAR_2100: Final = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 _ROUNDING: Final = 1e-6
 
 
-def values(given: Mapping[str, Any], what: str) -> dict[str, Value]:
-    """Features or segments.
+def features(given: Mapping[str, Any]) -> dict[str, FeatureValue]:
+    """Features: a number, boolean, text or None each, a moment (sent as text), or a vector of numbers.
 
-    >>> values({"hour": 5, "carrier": "UA", "delay": float("nan")}, "feature")
-    {'hour': 5, 'carrier': 'UA', 'delay': nan}
+    >>> features({"hour": 5, "carrier": "UA", "delay": float("nan"), "embedding": (0.5, 1)})
+    {'hour': 5, 'carrier': 'UA', 'delay': nan, 'embedding': [0.5, 1.0]}
 
     NaN stays, because the encoder writes it as null.
     """
+    return _named(given, "feature", _feature)
+
+
+def segments(given: Mapping[str, Any]) -> dict[str, Value]:
+    """Segments: a number, boolean, text or None each."""
+    return _named(given, "segment", scalar)
+
+
+def _named(given: Mapping[str, Any], what: str, read: Callable[[Any, str], T]) -> dict[str, T]:
     if (
         type(given) is dict
         and _PLAIN.issuperset(map(type, given.values()))
@@ -38,7 +49,22 @@ def values(given: Mapping[str, Any], what: str) -> dict[str, Value]:
         return given
     if not isinstance(given, Mapping):
         raise TypeError(f"{what}s are a mapping of names to values, not {_kind(given)}")
-    return {name(key, f"{what} name"): scalar(value, f"{what} {key!r}") for key, value in given.items()}
+    return {name(key, f"{what} name"): read(value, f"{what} {key!r}") for key, value in given.items()}
+
+
+def _feature(value: Any, what: str) -> FeatureValue:
+    if isinstance(value, datetime):
+        return datetime.fromtimestamp(seconds(value, what), UTC).isoformat()
+    if isinstance(value, list | tuple) or (getattr(value, "ndim", 0) == 1 and value.size > 1):
+        return [_component(each, what) for each in value]
+    return scalar(value, what)
+
+
+def _component(value: Any, what: str) -> float:
+    number = scalar(value, f"a component of {what}")
+    if isinstance(number, str | bool) or number is None:
+        raise TypeError(f"a component of {what} is {_kind(value)}; a vector is made of numbers")
+    return float(number)
 
 
 def scalar(value: Any, what: str) -> Value:
@@ -47,9 +73,9 @@ def scalar(value: Any, what: str) -> Value:
     >>> import numpy as np
     >>> scalar(np.float32(0.5), "score"), scalar(np.array([3]), "prediction")
     (0.5, 3)
-    >>> scalar([1, 2], "feature 'x'")
+    >>> scalar([1, 2], "label")
     Traceback (most recent call last):
-    TypeError: feature 'x' is a list; it must be a number, a boolean, a text or None
+    TypeError: label is a list; it must be a number, a boolean, a text or None
     """
     if type(value) in _PLAIN:
         return value  # type: ignore[no-any-return]

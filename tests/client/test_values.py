@@ -78,7 +78,38 @@ def test_scalars_of_other_libraries_become_plain(given: Any, expected: Any) -> N
 @pytest.mark.parametrize("given", [[1, 2], {"a": 1}, np.array([1, 2]), datetime.now(UTC), object(), b"x"])
 def test_what_is_no_scalar_is_refused_by_name(given: Any) -> None:
     """The error names the value's place and its type."""
+    with pytest.raises(TypeError, match=rf"segment 'x' is an? {type(given).__name__}"):
+        make(prediction=1, segments={"x": given})
+
+
+@pytest.mark.parametrize("given", [{"a": 1}, {1, 2}, np.zeros((2, 2)), object(), b"x"])
+def test_what_is_no_feature_is_refused_by_name(given: Any) -> None:
+    """So it is with features, which may be more."""
     with pytest.raises(TypeError, match=rf"feature 'x' is an? {type(given).__name__}"):
+        make(prediction=1, features={"x": given})
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ([1, 2.5], [1.0, 2.5]),
+        ((1, 2), [1.0, 2.0]),
+        (np.array([1, 2], np.float32), [1.0, 2.0]),
+        (datetime(2013, 3, 1, 11, tzinfo=timezone(timedelta(hours=1))), "2013-03-01T10:00:00+00:00"),
+    ],
+)
+def test_vectors_and_moments_are_features(given: Any, sent: Any) -> None:
+    """A vector is sent as a list of numbers, a moment as RFC 3339 in UTC."""
+    assert make(prediction=1, features={"x": given}).features == {"x": sent}
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [([1, "a"], "a component of feature 'x' is a str"), ([[1.0]], "a component of feature 'x' is a list")],
+)
+def test_a_vector_is_made_of_numbers(given: Any, reason: str) -> None:
+    """The error names the component's type."""
+    with pytest.raises(TypeError, match=reason):
         make(prediction=1, features={"x": given})
 
 
