@@ -23,6 +23,7 @@ from loadtest.chaos.findings import Amounts, Report, Spread
 
 _ROOT: Final = Path(__file__).parent.parent
 RESULTS: Final = _ROOT / "loadtest" / "results"
+_NONE: Final = "No run of this version is published yet."
 PAGE: Final = _ROOT / "docs" / "reliability.md"
 
 
@@ -50,6 +51,8 @@ def reports() -> list[Report]:
 
 def _runs() -> str:
     runs = reports()
+    if not runs:
+        return _NONE
     ended = ("killed", "stopped")
 
     def row(name: str, of: Callable[[Report], float], form: str = ",.0f", *, total: bool = True) -> list[str]:
@@ -92,6 +95,8 @@ def _runs() -> str:
 
 def _faults() -> str:
     runs = reports()
+    if not runs:
+        return _NONE
     names = [*WORKER_FAULTS, *SERVER_FAULTS]
     names += sorted({name for run in runs for name in run.faults} - set(names))
     alone = _pooled(run.read_again_alone for run in runs)
@@ -115,6 +120,8 @@ def _median_and_most(amounts: Sequence[float]) -> tuple[str, str]:
 
 def _costs() -> str:
     runs = reports()
+    if not runs:
+        return _NONE
     again, pauses = (_pooled(each) for each in ((r.read_again for r in runs), (r.pauses for r in runs)))
     rows = []
     for how in sorted(again.keys() | pauses.keys()):
@@ -152,7 +159,10 @@ def _costs() -> str:
 
 
 def _stops() -> str:
-    stops = Spread.of(seconds for run in reports() for seconds in run.stop_seconds)
+    seconds = [each for run in reports() for each in run.stop_seconds]
+    if not seconds:
+        return _NONE
+    stops = Spread.of(seconds)
     return (
         f"SIGTERM to exit, servers well: median {stops.p50:.1f} s, p95 {stops.p95:.1f} s, at most {stops.max:.1f} s "
         f"({stops.n} ends)."

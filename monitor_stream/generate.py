@@ -22,6 +22,8 @@ MADE: Final[Mapping[str, str]] = {
     "docs/settings.md": "monitor_stream.config.reference:render",
     "docs/metrics.md": "monitor_stream.metrics.reference:render",
     "grafana/dashboards/": "grafana.dashboard:render_all",
+    "docs/reliability.md": "loadtest.publish:render",
+    "docs/images/backpressure.svg": "loadtest.publish:curve",
 }
 
 
