@@ -118,6 +118,7 @@ def show(settings: Settings, identity: str, *, as_json: bool) -> None:
             "signal",
             "column",
             "check",
+            "since (UTC)",
             "until (UTC)",
             "n",
             "value",
@@ -235,6 +236,7 @@ def _evidence(finding: Finding) -> tuple[str, ...]:
         finding.signal,
         printable(finding.column) or "-",
         finding.check,
+        _minute(finding.since or finding.start),
         _minute(finding.end),
         f"{finding.n:,}",
         *(

@@ -163,7 +163,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     What evaluators tell the incidents. `check` is the method, detector or quality check; `column` is ``""`` where the signal has
     none; `value`, `expected` and `threshold` are in the unit of the check; `effect` ranks findings: how many times its
-    threshold a value is. `detail` is one sentence for a person.
+    threshold a value is. `detail` is one sentence for a person. `since`, in the evidence of an incident, is where the first
+    finding of this check began that is part of it.
     """
 
     signal: Signal
@@ -180,6 +181,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     threshold: float | None = None
     effect: float = 1.0
     detail: str = ""
+    since: datetime | None = None
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -169,7 +169,11 @@ class VersionIncidents:
         incident = self.open.get(track.incident) if track and track.is_firing else None
         if incident is None or not look.firing:
             return
-        kept = {_check(finding): finding for finding in (*incident.evidence, *look.firing)}
+        kept = {_check(finding): finding for finding in incident.evidence}
+        for finding in look.firing:
+            before = kept.get(_check(finding))
+            since = finding.start if before is None else before.since
+            kept[_check(finding)] = msgspec.structs.replace(finding, since=since)
         self.open[incident.id] = msgspec.structs.replace(
             incident,
             evidence=_ranked(kept.values()),

@@ -3,7 +3,7 @@
 import { element, fillTable } from "./dom.js";
 import { count, moment, number } from "./format.js";
 
-const COLUMNS = [["What", ""], ["Column", ""], ["Check", ""], ["Until (UTC)", ""], ["n", "number"], ["Value", "number"],
+const COLUMNS = [["What", ""], ["Column", ""], ["Check", ""], ["Since (UTC)", ""], ["Until (UTC)", ""], ["n", "number"], ["Value", "number"],
   ["Usual", "number"], ["Limit", "number"], ["× limit", "number"], ["In words", ""]];
 
 /** Fill the section. What the reader has unfolded stays unfolded. */
@@ -45,8 +45,8 @@ function fold(key, title, unfolded, ...children) {
 function table(evidence) {
   const node = element("table");
   fillTable(node, COLUMNS, evidence.map((each) => ({
-    cells: [each.signal.replaceAll("_", " "), each.column || "–", each.check.replaceAll("_", " "), moment(Date.parse(each.end)),
-      count(each.n ?? 0), number(each.value), number(each.expected), number(each.threshold), number(each.effect ?? 1), each.detail ?? ""],
+    cells: [each.signal.replaceAll("_", " "), each.column || "–", each.check.replaceAll("_", " "), moment(Date.parse(each.since ?? each.start)),
+      moment(Date.parse(each.end)), count(each.n ?? 0), number(each.value), number(each.expected), number(each.threshold), number(each.effect ?? 1), each.detail ?? ""],
   })));
   return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Evidence" }, node);
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from monitor_stream.events.codec import moment
 from monitor_stream.events.spec import DAY
 from monitor_stream.judge.incidents import MAX_EVIDENCE, MAX_RESOLVED
 from monitor_stream.judge.incidents.held import MAX_HELD, MAX_HELD_OF_TRACK
@@ -130,3 +131,13 @@ def test_a_long_run_of_looks_that_come_at_once_is_no_end() -> None:
     assert len(ahead.incidents._of("3").state().held) <= 2 * MAX_HELD_OF_TRACK
     assert ahead.until(T + 401 * DAY) == ["opened"]
     assert ahead.incidents.open("3") == at_once.incidents.open("3")
+
+
+def test_evidence_says_since_when() -> None:
+    """The newest finding of a check is kept, with where the first of them in this incident began."""
+    heard = Heard()
+    for day in range(4):
+        heard.hear(drift(day, "a", effect=2.5))
+    [incident] = heard.incidents.open("3")
+    [finding] = incident.evidence
+    assert (finding.since, finding.start) == (moment(T), moment(T + 3 * DAY))
