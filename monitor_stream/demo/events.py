@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # comes with scikit-learn
 
 from monitor_stream.demo.model import FEATURES, LateModel, training
 from monitor_stream.events.delta import Floats
@@ -100,15 +99,15 @@ def _scored(rows: Any, model: LateModel) -> Any:
     """The rows with the model's answers, made a day at a time; each answer took as long as its batch."""
     scores, latencies = [], []
     days = np.asarray(rows["departure"]) // int(DAY)
-    # One thread: a second one costs more on so few rows than it brings.
-    with threadpool_limits(1):
-        for part in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(days)) + 1):
-            began = time.perf_counter()
-            scores.append(model.scores(rows.slice(int(part[0]), len(part))))
-            latencies.append(np.full(len(part), round(time.perf_counter() - began, 6)))
+    for part in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(days)) + 1):
+        began = time.perf_counter()
+        scores.append(model.scores(rows.slice(int(part[0]), len(part))))
+        latencies.append(np.full(len(part), round(time.perf_counter() - began, 6)))
     answered = _answered(rows, np.concatenate(scores), model.threshold)
     return answered.append_column("latency_seconds", pa.array(np.concatenate(latencies)))
 
 
 def _answered(rows: Any, score: Floats, threshold: float) -> Any:
-    return rows.append_column("score", pa.array(score)).append_column("prediction", pa.array(score >= threshold))
+    return rows.append_column("score", pa.array(score)).append_column(
+        "prediction", pa.array(score >= threshold)
+    )

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # comes with scikit-learn
 
 from monitor_stream.events.delta import Floats
 from monitor_stream.events.spec import DAY
@@ -59,13 +60,16 @@ class LateModel:
             categorical_features=[name in _CATEGORIES for name in FEATURES], random_state=0
         )
         model = cls(estimator, categories, threshold=0.5)
-        estimator.fit(model._matrix(rows), late)
+        # On a busy machine two threads wait for each other longer than one takes.
+        with threadpool_limits(1):
+            estimator.fit(model._matrix(rows), late)
         model.threshold = round(float(np.quantile(model.scores(rows), 1.0 - late.mean())), 2)
         return model
 
     def scores(self, flights: Any) -> Floats:
         """The probability of each flight to be late, to six decimals."""
-        probability: Floats = self._estimator.predict_proba(self._matrix(flights))[:, 1]
+        with threadpool_limits(1):
+            probability: Floats = self._estimator.predict_proba(self._matrix(flights))[:, 1]
         return probability.round(6)
 
     def _matrix(self, flights: Any) -> Floats:
