@@ -7,16 +7,21 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from monitor_stream.events.delta import Sample
+from monitor_stream.events.delta import SAMPLE_ROWS, Sample
 from monitor_stream.events.results import ColumnDrift, DriftSpan
 from monitor_stream.events.spec import ModelSpec, Reference
+from monitor_stream.events.tables import PREDICTION, SCORE
 from monitor_stream.judge.drift.evaluate import levels
 from monitor_stream.judge.drift.multivariate import judge_rows
 from monitor_stream.judge.persist import Journal, key, pack, unpack
 from monitor_stream.judge.sampled import SampledRows, together
 
-#: Spans that the rows are of: twice as many as are held against them. More cost time and show little more.
-SPANS: Final = 2
+#: Spans that the rows are of: a week at defaults, since Saturdays differ from Mondays.
+SPANS: Final = 7
+#: Rows of them together: twice as many as are held against them. More cost time and show little more.
+ROWS: Final = 2 * SAMPLE_ROWS
+#: A column that differs from span to span by so many times more than chance, a weekday, tells days apart, and no change.
+UNSTEADY: Final = 10.0
 
 
 class RowsState(msgspec.Struct, array_like=True):
@@ -52,7 +57,7 @@ class ReferenceRows:
         )
         slides = spec.drift.sliding_spans > 0
         if slides or (len(before) < SPANS and not any(column.drifted for column in span.columns)):
-            self._keep(span.reference, [*before, sampled][-SPANS:])
+            self._keep(span.reference, [*before, sampled.first(ROWS // SPANS)][-SPANS:])
         return judged
 
     def _keep(self, digest: str, samples: list[SampledRows]) -> None:
@@ -65,22 +70,26 @@ class ReferenceRows:
 
 
 def _references(rows: SampledRows, spec: ModelSpec) -> list[Reference | None]:
-    """Of each column of the rows: features in the order of the spec or as described, then the answer."""
+    """Of each column of the rows: features in the order of the spec or as described, then the answer; none of unsteady ones."""
     width = rows.rows.shape[1] - 1
+    features = [feature.name for feature in spec.features[:width]]
     if rows.columns:
-        by_name = {feature.name: feature.reference for feature in spec.features}
-        features = [by_name.get(column.name) for column in rows.columns]
-    else:
-        features = [feature.reference for feature in spec.features[:width]]
-    answer = {"binary": spec.score, "regression": spec.prediction}.get(spec.task)
-    return [*features, *[None] * (width - len(features)), answer]
+        features = [column.name for column in rows.columns]
+    references = {feature.name: feature.reference for feature in spec.features}
+    answer = {"binary": SCORE, "regression": PREDICTION}.get(spec.task, "")
+    references |= {SCORE: spec.score, PREDICTION: spec.prediction}
+    names = [*features, *[""] * (width - len(features)), answer]
+    return [None if _effect(spec, name) >= UNSTEADY else references.get(name) for name in names]
+
+
+def _effect(spec: ModelSpec, column: str) -> float:
+    """How much more than chance spans differ in a column."""
+    calibrations = spec.drift.columns.get(column)
+    return calibrations[0].design_effect if calibrations else 1.0
 
 
 def _design_effect(spec: ModelSpec) -> float:
-    """How much more than chance spans differ, in the middle of the features."""
-    effects = [
-        spec.drift.columns[feature.name][0].design_effect
-        for feature in spec.features
-        if spec.drift.columns.get(feature.name)
-    ]
-    return float(np.median(effects)) if effects else 1.0
+    """The same in the middle of the features that are steady."""
+    effects = [_effect(spec, feature.name) for feature in spec.features]
+    steady = [effect for effect in effects if effect < UNSTEADY]
+    return float(np.median(steady)) if steady else 1.0

@@ -29,6 +29,10 @@ class SampledRows(NamedTuple):
         """The rows as they travel."""
         return Sample.pack(start, self.hashes, self.rows, list(self.columns))
 
+    def first(self, count: int) -> SampledRows:
+        """Those of the smallest hashes: a uniform sample of these."""
+        return SampledRows(self.hashes[:count], self.rows[:count], self.columns)
+
     def merge(self, other: SampledRows) -> SampledRows:
         """Of both the rows of the smallest hashes, under the columns of both.
 

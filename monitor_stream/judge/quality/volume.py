@@ -24,8 +24,9 @@ FACTOR: Final = 2.0
 DEVIATIONS: Final = 4.0
 #: Hours whose residuals make the spread.
 _MEMORY_HOURS: Final = 500
-#: One outage must not become the new usual: what is learned of an hour lies within this factor of what is known.
-_LEARNED_FACTOR: Final = 3.0
+#: One outage must not become the new usual: what is learned of an hour lies within this factor (its logarithm) of what
+#: is known.
+_LEARNED_DISTANCE: Final = math.log(3.0)
 
 
 class VolumeState(msgspec.Struct, array_like=True):
@@ -45,7 +46,8 @@ class Volume:
     """Follows the count of each hour (or window, where that is longer) in event time.
 
     A count is judged against the mean of the same hour in the weeks before, on the scale of logarithms, where it varies
-    by counting (``1 / mean``) and by a variance that is learned over all hours.
+    by counting (``1 / mean``) and by a variance that is learned over all hours. An hour that looks like the one before or
+    after it is as expected, too.
     """
 
     def __init__(self, model: str, version: str, journal: Journal) -> None:
@@ -91,14 +93,24 @@ class Volume:
             state.start, state.count, state.whole = state.start + state.unit, 0.0, True
             self._journal.put(self._field, lambda: pack(self._state))
 
+    def _usual(self, slot: int) -> float:
+        """What is known of this slot, or, of its neighbours, what is nearer to the count: when clocks are changed, all that
+        goes by them comes an hour earlier or later, and nothing is wrong.
+        """
+        state = self._state
+        around = (slot - 1, slot, (slot + 1) % len(state.means)) if state.unit == HOUR else (slot,)
+        means = [state.means[at] for at in around]
+        return min(max(state.count, min(means)), max(means))
+
     def _judge(self, slot: int) -> Finding:
         state = self._state
         start = state.start or 0.0
-        mean, count = state.means[slot], state.count
-        deviation = math.sqrt(1.0 / (mean + 1.0) + state.variance)
+        usual, count = self._usual(slot), state.count
+        deviation = math.sqrt(1.0 / (usual + 1.0) + state.variance)
         limit = max(DEVIATIONS * deviation, math.log(FACTOR))
-        distance = math.log((count + 1.0) / (mean + 1.0))
+        distance = math.log((count + 1.0) / (usual + 1.0))
         firing = abs(distance) >= limit
+        detail = f"{count:,.0f} predictions from {moment(start):%A %H:%M} UTC on, usually about {usual:,.0f}."
         return Finding(
             signal="volume",
             check="hour_of_week",
@@ -108,24 +120,25 @@ class Volume:
             end=moment(start + state.unit),
             n=int(count),
             value=count,
-            expected=mean,
-            threshold=(mean + 1.0) * math.exp(math.copysign(limit, distance)) - 1.0,
+            expected=usual,
+            threshold=(usual + 1.0) * math.exp(math.copysign(limit, distance)) - 1.0,
             effect=abs(distance) / limit,
-            detail=f"{count:,.0f} predictions from {moment(start):%A %H:%M} UTC on, usually about {mean:,.0f}."
-            if firing
-            else "",
+            detail=detail if firing else "",
         )
 
     def _learn(self, slot: int) -> None:
         state = self._state
         weeks, mean, count = state.weeks[slot], state.means[slot], state.count
         if weeks >= ENOUGH_WEEKS:
-            count = min(
-                max(count, (mean + 1.0) / _LEARNED_FACTOR - 1.0), (mean + 1.0) * _LEARNED_FACTOR - 1.0
-            )
-            residual = math.log((count + 1.0) / (mean + 1.0)) ** 2 - 1.0 / (mean + 1.0)
+            residual = math.log((count + 1.0) / (self._usual(slot) + 1.0))
+            residual = min(max(residual, -_LEARNED_DISTANCE), _LEARNED_DISTANCE)
             state.hours += 1
-            state.variance += (max(residual, 0.0) - state.variance) / min(state.hours, _MEMORY_HOURS)
+            beyond_counting = max(residual**2 - 1.0 / (mean + 1.0), 0.0)
+            state.variance += (beyond_counting - state.variance) / min(state.hours, _MEMORY_HOURS)
+            count = min(
+                max(count, (mean + 1.0) * math.exp(-_LEARNED_DISTANCE) - 1.0),
+                (mean + 1.0) * math.exp(_LEARNED_DISTANCE) - 1.0,
+            )
         state.weeks[slot] = weeks + 1
         state.means[slot] = mean + (count - mean) / min(weeks + 1, MEMORY_WEEKS)
 

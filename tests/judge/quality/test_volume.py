@@ -116,3 +116,13 @@ def test_long_silence_is_bounded_work() -> None:
     follow(rhythm(6), volume=volume)
     found = volume.take([window(100 * 365 * 24, 5.0)], MONDAY + (100 * 365 * 24 + 1) * 3600.0)
     assert len(found) <= 5 * HOURS
+
+
+@pytest.mark.parametrize("shift", [-1, 1])
+def test_a_change_of_clocks_is_no_alarm(shift: int) -> None:
+    """From one week to the next everything comes an hour earlier, or later: nothing fires twice in a row."""
+    quiet_nights = np.where(np.arange(8 * HOURS) % 24 < 5, 0.0, rhythm(8))
+    counts = np.concatenate([quiet_nights[: 6 * HOURS], np.roll(quiet_nights, shift)[6 * HOURS :]])
+    firing = [at for at, finding in enumerate(follow(counts)) if finding.firing]
+    assert 1 not in np.diff(firing)
+    assert len(firing) <= 2
