@@ -99,16 +99,16 @@ def test_a_described_model_is_judged_from_its_first_day() -> None:
         ],
         score=numeric_reference(random.beta(2.0, 5.0, 10_000), 10_000),
     )
-    found = judged(Specs([spec]), 8, 5)
-    assert moved(found) == {day: (["x"] if day >= 5 else []) for day in range(8)}
-    assert [span.n for span in found.drift] == [PER_DAY] * 8
+    found = judged(Specs([spec]), 12, 9)
+    assert moved(found) == {day: (["x"] if day >= 9 else []) for day in range(12)}
+    assert [span.n for span in found.drift] == [PER_DAY] * 12
     assert all(span.settled for span in found.drift)
     [incident] = [each for each in found.incidents if "feature_drift" in each.signals]
-    assert moment(BEGIN + 5 * DAY) <= incident.opened <= moment(BEGIN + 7 * DAY)
+    assert moment(BEGIN + 9 * DAY) <= incident.opened <= moment(BEGIN + 11 * DAY)
     assert {each.column for each in incident.evidence if each.signal == "feature_drift"} == {"x"}
-    # The rows that later ones are held against are those of the first two days.
+    # The rows that later ones are held against are those of the first seven days.
     rows = [
         [method.drifted for method in span.multivariate if method.value is not None] for span in found.drift
     ]
-    assert [len(drifted) for drifted in rows] == [0, 0] + [2] * 6
-    assert [any(drifted) for drifted in rows] == [False] * 5 + [True] * 3
+    assert [len(drifted) for drifted in rows] == [0] * 7 + [2] * 5
+    assert [any(drifted) for drifted in rows] == [False] * 9 + [True] * 3
