@@ -163,6 +163,17 @@ def component_group(name: str, index: int) -> str:
     return f"{name}[{index}]"
 
 
+def split_component(group: str) -> tuple[str, int] | None:
+    """The vector and the place of a component; ``None`` where a group is the name of none.
+
+    >>> split_component("embedding[3]"), split_component("embedding")
+    (('embedding', 3), None)
+    """
+    name, _, rest = group.rpartition("[")
+    index = rest.removesuffix("]")
+    return (name, int(index)) if name and rest != index and index.isdecimal() else None
+
+
 def confusion_group(prediction: str, label: str) -> str:
     """The cell of a confusion matrix, predicted class first."""
     return f"{prediction}\x1f{label}"

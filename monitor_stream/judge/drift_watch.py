@@ -14,7 +14,7 @@ from monitor_stream.events.codec import moment
 from monitor_stream.events.delta import Floats, Ints
 from monitor_stream.events.results import ColumnDrift, DriftSpan, Finding
 from monitor_stream.events.spec import ModelSpec
-from monitor_stream.judge.drift.evaluate import evaluate, has_seasons
+from monitor_stream.judge.drift.evaluate import Observed, evaluate, has_seasons
 from monitor_stream.judge.drift.findings import findings
 from monitor_stream.judge.drift.season import hours
 from monitor_stream.judge.history import DRIFT, History
@@ -22,6 +22,7 @@ from monitor_stream.judge.learning import Learning, lacks_reference
 from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
 from monitor_stream.judge.reading import VersionRows
 from monitor_stream.judge.reference_rows import ReferenceRows
+from monitor_stream.judge.span_values import span_values
 from monitor_stream.judge.spans import Run, Spans, counts
 from monitor_stream.judge.specs_known import KnownSpecs
 from monitor_stream.judge.sums import Rows, by_window
@@ -68,7 +69,7 @@ class DriftWatch:
         self.history = History("shown_drift", model, version, journal, DRIFT)
 
     def take(self, rows: VersionRows, spec: ModelSpec) -> None:
-        """Add the histograms and the sampled rows of a delta, made under a spec."""
+        """Add the histograms, the sums of values and the sampled rows of a delta, made under a spec."""
         digest, seconds = rows.part.digest, float(spec.drift.span_seconds)
         if "histograms" in rows.tables:
             for start, part in by_window(*rows.tables["histograms"]):
@@ -76,6 +77,8 @@ class DriftWatch:
         if "traffic" in rows.tables and has_seasons(spec):
             for start, by_hour in _by_span(*rows.tables["traffic"], seconds):
                 self.spans.add_hours(start, seconds, digest, by_hour)
+        for start, table, part in span_values(rows.tables, spec):
+            self.spans.add_values(start, seconds, digest, table, part)
         for start, sampled in rows.samples:
             self.spans.sample(start, seconds, digest, sampled)
 
@@ -129,7 +132,8 @@ class DriftWatch:
         if run.n < spec.min_samples:
             return msgspec.structs.replace(span, not_computable=_too_few(run, spec))
         before = self.spans.before(run, spec.drift.sliding_spans)
-        return evaluate(span, spec, counts(run.spans, run.digest), counts(before, run.digest), run.by_hour)
+        seen = Observed(counts(run.spans, run.digest), counts(before, run.digest), run.by_hour, run.values)
+        return evaluate(span, spec, seen)
 
     @property
     def digests(self) -> set[str]:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from typing import Final
 
 import numpy as np
 
 from monitor_stream.events.codec import moment
 from monitor_stream.events.delta import Floats
 from monitor_stream.events.results import FeatureResult, Metrics, SegmentResult, Window
-from monitor_stream.events.spec import OTHER, ModelSpec, NumericReference, Reference, Task
+from monitor_stream.events.spec import OTHER, ModelSpec, Reference, Task
 from monitor_stream.events.tables import PERFORMANCE, PREDICTION, SCORE, TARGET, split_segment
+from monitor_stream.judge.moments import mean_and_std
 from monitor_stream.judge.performance import metrics
 from monitor_stream.judge.sums import Sums
 from monitor_stream.judge.windows import OpenWindow
-
-#: A variance below this share of the mean square is none: sums of millions of float64 are no better.
-ROUNDING: Final = 1e-12
 
 
 def publish(window: OpenWindow, spec: ModelSpec, model: str, version: str) -> Window:
@@ -112,8 +108,8 @@ def _features(sums: Sums, spec: ModelSpec) -> Iterator[FeatureResult]:
         return
     references = _references(spec)
     for name, row in sorted(zip(block.groups, block.rows.tolist(), strict=True)):
-        values, missing, wrong_type, out_of_range, unseen, first, second = row
-        mean, std = _moments(values - missing - wrong_type, first, second, references.get(name))
+        values, missing, wrong_type, out_of_range, unseen, _, _ = row
+        mean, std = mean_and_std(row, references.get(name))
         yield FeatureResult(
             name=name,
             values=int(values),
@@ -129,16 +125,3 @@ def _features(sums: Sums, spec: ModelSpec) -> Iterator[FeatureResult]:
 def _references(spec: ModelSpec) -> dict[str, Reference | None]:
     special = {PREDICTION: spec.prediction, SCORE: spec.score, TARGET: spec.label}
     return {feature.name: feature.reference for feature in spec.features} | special
-
-
-def _moments(
-    n: float, first: float, second: float, reference: Reference | None
-) -> tuple[float | None, float | None]:
-    """Mean and standard deviation from sums centred on the reference mean; a category has neither."""
-    if n <= 0.0 or (first == 0.0 and second == 0.0 and not isinstance(reference, NumericReference)):
-        return None, None
-    centre = reference.mean if isinstance(reference, NumericReference) else 0.0
-    mean, square = first / n, second / n
-    variance = square - mean * mean
-    # What is left of a constant is the rounding of its squares.
-    return centre + mean, math.sqrt(variance) if variance > ROUNDING * square else 0.0

@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 
 from monitor_stream.events.delta import Floats, Sample
-from monitor_stream.events.tables import HISTOGRAM_BINS, TARGET
+from monitor_stream.events.tables import HISTOGRAM_BINS, TARGET, TableName
 from monitor_stream.judge.drift.season import HOURS
 from monitor_stream.judge.persist import Journal, key, pack, unpack
 from monitor_stream.judge.sampled import SampledRows
-from monitor_stream.judge.sums import Block, PackedBlock, Rows
+from monitor_stream.judge.sums import Block, PackedBlock, Rows, Sums
 
 #: Unsettled spans of one version; beyond it the oldest settle before their time.
 MAX_SPANS: Final = 1000
@@ -34,6 +34,7 @@ class SpanState(msgspec.Struct, frozen=True, array_like=True):
     counts: dict[str, PackedBlock]
     rows: dict[str, int]
     by_hour: dict[str, list[float]]
+    values: dict[str, dict[TableName, PackedBlock]] = {}
 
 
 class OpenSpan:
@@ -41,9 +42,21 @@ class OpenSpan:
 
     `judged` says that it was judged for the last time. `rows` is how many rows were sampled: they are dropped when they
     were looked at, and it stays. `by_hour` is how many predictions fell into each hour of the week, where somebody asks.
+    `values` has sums of its windows: see `span_values`.
     """
 
-    __slots__ = ("by_hour", "closed", "counts", "judged", "rows", "sampled", "seconds", "settled", "start")
+    __slots__ = (
+        "by_hour",
+        "closed",
+        "counts",
+        "judged",
+        "rows",
+        "sampled",
+        "seconds",
+        "settled",
+        "start",
+        "values",
+    )
 
     def __init__(self, start: int, seconds: float) -> None:
         self.start = start
@@ -52,6 +65,7 @@ class OpenSpan:
         self.sampled: dict[str, SampledRows] = {}
         self.rows: dict[str, int] = {}
         self.by_hour: dict[str, list[float]] = {}
+        self.values: dict[str, Sums] = {}
         self.closed = False
         self.settled = False
         self.judged = False
@@ -70,7 +84,7 @@ class OpenSpan:
         sampled rows, since its spec had no reference, nobody knows how large it is: it stands for the span.
         """
         return max(
-            self.counts.keys() | self.rows.keys() | self.by_hour.keys(),
+            self.counts.keys() | self.rows.keys() | self.by_hour.keys() | self.values.keys(),
             key=lambda digest: (digest in self.rows.keys() - self.counts.keys(), self.size(digest), digest),
         )
 
@@ -83,7 +97,10 @@ class OpenSpan:
     def pack(self) -> bytes:
         """For the store."""
         counts = {digest: block.pack() for digest, block in self.counts.items()}
-        return pack(SpanState(self.closed, self.settled, self.judged, counts, self.rows, self.by_hour))
+        values = {digest: sums.pack() for digest, sums in self.values.items()}
+        return pack(
+            SpanState(self.closed, self.settled, self.judged, counts, self.rows, self.by_hour, values)
+        )
 
     def pack_sampled(self) -> bytes:
         """The sampled rows, for the store."""
@@ -121,6 +138,15 @@ class Run(NamedTuple):
         return total
 
     @property
+    def values(self) -> Sums:
+        """What its windows told of its values: see `span_values`."""
+        total = Sums()
+        for span in self.spans:
+            for table, block in span.values.get(self.digest, Sums()).tables.items():
+                total.add(table, Rows(list(block.groups), block.rows))
+        return total
+
+    @property
     def sampled(self) -> SampledRows | None:
         """A uniform sample of the whole run."""
         rows = [span.sampled[self.digest] for span in self.spans if self.digest in span.sampled]
@@ -149,6 +175,7 @@ class Spans:
         span.closed, span.settled, span.judged = state.closed, state.settled, state.judged
         span.counts = {digest: Block.unpack(block) for digest, block in state.counts.items()}
         span.rows, span.by_hour = state.rows, state.by_hour
+        span.values = {digest: Sums.unpack(sums) for digest, sums in state.values.items()}
         self._expect()
 
     def restore_sampled(self, start: int, seconds: float, data: bytes) -> None:
@@ -182,6 +209,14 @@ class Spans:
         if span is None or span.settled:
             return
         span.by_hour[digest] = (np.array(span.by_hour.get(digest, 0.0)) + by_hour).tolist()
+        self._touch(span)
+
+    def add_values(self, start: int, seconds: float, digest: str, table: TableName, rows: Rows) -> None:
+        """Add rows of its windows: see `span_values`; those of a span that has settled come too late."""
+        span = self._span(start, seconds)
+        if span is None or span.settled:
+            return
+        span.values.setdefault(digest, Sums()).add(table, rows)
         self._touch(span)
 
     def sample(self, start: int, seconds: float, digest: str, sampled: SampledRows) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from monitor_stream.events.delta import Floats, Ints
 from monitor_stream.events.spec import OTHER, Task
@@ -201,6 +202,18 @@ def task_of(columns: int) -> Task:
     'binary'
     """
     return _TASKS[columns]
+
+
+def chosen(windows: Ints, rows: Rows, kept: Sequence[bool] | npt.NDArray[np.bool_]) -> tuple[Ints, Rows]:
+    """Some of the rows, with their windows.
+
+    >>> windows, rows = chosen(np.array([0, 300]), Rows(["a", "b"], np.array([[1.0], [2.0]])), [False, True])
+    >>> windows.tolist(), rows.groups, rows.sums.tolist()
+    ([300], ['b'], [[2.0]])
+    """
+    kept = np.asarray(kept, bool)
+    groups = [group for group, keep in zip(rows.groups, kept.tolist(), strict=True) if keep]
+    return windows[kept], Rows(groups, rows.sums[kept])
 
 
 def by_window(windows: Ints, rows: Rows) -> Iterator[tuple[int, Rows]]:

@@ -26,7 +26,7 @@ from monitor_stream.judge.rolling import Span, essence, retention, roll
 from monitor_stream.judge.segment_errors import SegmentErrors
 from monitor_stream.judge.series import Series
 from monitor_stream.judge.specs_known import KnownSpecs
-from monitor_stream.judge.sums import Rows, by_window, merged
+from monitor_stream.judge.sums import Rows, by_window, chosen, merged
 from monitor_stream.judge.totals import Totals, TotalsState
 from monitor_stream.judge.windows import OpenWindow, Windows
 
@@ -134,9 +134,7 @@ class Version:
                 self.totals.late_rows += len(part.groups)
                 self.totals.add(table, part.total(), self.spec)
         if late:
-            kept = ~np.isin(windows, late)
-            windows = windows[kept]
-            rows = Rows([g for g, keep in zip(rows.groups, kept, strict=True) if keep], rows.sums[kept])
+            windows, rows = chosen(windows, rows, ~np.isin(windows, late))
         for day, part in merged(windows, rows, DAY):
             if seconds <= DAY:
                 self.days.windows.add(table, day, DAY, part, digest)

@@ -24,11 +24,12 @@ from monitor_stream.events.spec import (
     Specs,
 )
 from monitor_stream.events.tables import HISTOGRAM_BINS, PREDICTION, TARGET, TableName
-from monitor_stream.judge.drift.evaluate import evaluate
+from monitor_stream.judge.drift.evaluate import Observed, evaluate
 from monitor_stream.judge.drift_watch import DriftWatch
 from monitor_stream.judge.persist import Journal
 from monitor_stream.judge.reading import read
 from monitor_stream.judge.specs_known import KnownSpecs
+from monitor_stream.judge.sums import Sums
 from tests.judge.deltas import Row, Source, batch, judge, part
 
 SPAN, HORIZON = 3600, 7200
@@ -283,7 +284,7 @@ def twin(story: Story) -> list[DriftSpan]:
             reference=story.spec.digest,
         )
         counts, recent = (tallied(bins, np.isin(starts, some)) for some in (run, before))
-        found.append(evaluate(blank, story.spec, counts, recent, np.zeros(168)))
+        found.append(evaluate(blank, story.spec, Observed(counts, recent, np.zeros(168), Sums())))
     return found
 
 

@@ -10,13 +10,15 @@ import numpy as np
 
 from monitor_stream.events.delta import Floats
 from monitor_stream.events.results import ColumnDrift, DriftSpan
-from monitor_stream.events.spec import CategoricalReference, ModelSpec, Reference
-from monitor_stream.events.tables import HISTOGRAM_BINS, PREDICTION, SCORE, TARGET
+from monitor_stream.events.spec import OTHER, CategoricalReference, ModelSpec, Reference
+from monitor_stream.events.tables import FEATURES, HISTOGRAM_BINS, PREDICTION, SCORE, TARGET, split_segment
 from monitor_stream.judge.drift.bins import Bins, NotComputableError
 from monitor_stream.judge.drift.budget import level
 from monitor_stream.judge.drift.columns import Column, judge_columns
 from monitor_stream.judge.drift.season import seasonal
 from monitor_stream.judge.drift.swapped import Held, swapped
+from monitor_stream.judge.moments import mean_and_std
+from monitor_stream.judge.sums import Block, Sums
 
 _NONE: Final[Floats] = np.zeros(HISTOGRAM_BINS)
 
@@ -84,14 +86,8 @@ def levels(spec: ModelSpec, span: DriftSpan) -> Levels:
     return Levels(one, alpha - apart * one)
 
 
-def evaluate(
-    span: DriftSpan,
-    spec: ModelSpec,
-    counts: Mapping[str, Floats],
-    recent: Mapping[str, Floats],
-    by_hour: Floats,
-) -> DriftSpan:
-    """The span with its columns judged: the label's once it is `settled`, all others at once.
+class Observed(NamedTuple):
+    """What was seen of a span.
 
     Parameters
     ----------
@@ -102,14 +98,27 @@ def evaluate(
         reference all the same. Empty where the reference does not slide.
     by_hour
         Predictions of the span by hour of the week, for references that have seasons: see `season.hours`.
+    values
+        Tables `features` and `unseen` of the span, by which values that were exchanged are told.
     """
+
+    counts: Mapping[str, Floats]
+    recent: Mapping[str, Floats]
+    by_hour: Floats
+    values: Sums
+
+
+def evaluate(span: DriftSpan, spec: ModelSpec, seen: Observed) -> DriftSpan:
+    """The span with its columns judged: the label's once it is `settled`, all others at once."""
     columns = [
         Column(
             name=name,
             reference=reference,
-            counts=_of(reference, counts.get(name, _NONE)),
+            counts=_of(reference, seen.counts.get(name, _NONE)),
             calibrations=spec.drift.columns.get(name, ()),
-            bins=_bins(reference, _of(reference, recent.get(name, _NONE)), by_hour, spec.min_samples),
+            bins=_bins(
+                reference, _of(reference, seen.recent.get(name, _NONE)), seen.by_hour, spec.min_samples
+            ),
         )
         for name, reference in _references(spec)
     ]
@@ -126,13 +135,29 @@ def evaluate(
         drifted_share=drifted,
         drifted_share_weighted=weighted,
         swapped=swapped(
-            [
-                Held(name=column.name, reference=column.reference, counts=column.counts)
-                for column in early
-                if column.name not in {PREDICTION, SCORE}
-            ]
+            list(_held([column for column in early if column.name not in {PREDICTION, SCORE}], seen.values))
         ),
     )
+
+
+def _held(columns: Sequence[Column], values: Sums) -> Iterator[Held]:
+    """What columns hold, with moments and names where the span's windows told them."""
+    moments = values.tables.get("features", Block(len(FEATURES)))
+    unseen: dict[str, dict[str, float]] = {}
+    for group, row in values.tables.get("unseen", Block(1)):
+        name, value = split_segment(group)
+        if value != OTHER:  # these have no name, as those that a reference counts together
+            unseen.setdefault(name, {})[value] = float(row[0])
+    for column in columns:
+        mean, std = mean_and_std(moments.row(column.name), column.reference)
+        yield Held(
+            name=column.name,
+            reference=column.reference,
+            counts=column.counts,
+            mean=mean,
+            std=std,
+            unseen=unseen.get(column.name, {}),
+        )
 
 
 def _of(reference: Reference, counts: Floats) -> Floats:

@@ -104,7 +104,12 @@ def _share(share: float) -> str:
 
 
 def _swapped(span: DriftSpan) -> Finding:
-    """One for all pairs: values that were exchanged are exchanged back by one person at one place."""
+    """One for all pairs: values that were exchanged are exchanged back by one person at one place.
+
+    `value` counts the columns that hold values of another. It takes two, each of which confirms the other, so there is no
+    need for a second look.
+    """
+    held = float(len({column for pair in span.swapped for column in pair}))
     pairs = ", ".join(f"{one} and {other}" for one, other in span.swapped)
     return Finding(
         signal="quality",
@@ -113,10 +118,10 @@ def _swapped(span: DriftSpan) -> Finding:
         start=span.start,
         end=span.end,
         n=span.n,
-        value=float(len(span.swapped)),
+        value=held,
         expected=0.0,
         threshold=1.0,
-        effect=float(len(span.swapped)),
+        effect=held,
         detail=f"{pairs} seem to have exchanged their values."
         if pairs
         else "no features exchanged their values.",

@@ -93,8 +93,10 @@ def _part(signal: Signal, evidence: Sequence[Finding], task: Task, columns: int)
             noun = "1 feature" if columns == 1 else f"{columns} features"
             return f"{noun} drifted, {', '.join(names)}{rest} ({_in_words(strongest)})"
         case "quality":
+            # Values that are another column's are also unseen, out of range and more: this is why.
+            cause = next((finding for finding in found if finding.check == "swapped"), strongest)
             rest = f"; and {columns - 1} more" if columns > 1 else ""
-            return f"{_NOUN[signal]} ({_in_words(strongest)}{rest})"
+            return f"{_NOUN[signal]} ({_in_words(cause)}{rest})"
         case _:
             return f"{_NOUN[signal]} ({_in_words(strongest)})"
 
