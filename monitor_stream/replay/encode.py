@@ -69,6 +69,8 @@ def json_text(column: Any) -> Any:
         return pc.fill_null(pc.cast(finite, pa.string()), _NULL)
     if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
         return pc.fill_null(pc.cast(column, pa.string()), _NULL)
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return pc.fill_null(pc.binary_join_element_wise('"', _utc(column), '"', ""), _NULL)
     return pc.fill_null(_quoted(pc.cast(column, pa.string())), _NULL)
 
 
@@ -89,6 +91,12 @@ def json_object(members: Mapping[str, Any], *, keep_null: bool = True) -> Any:
         member = pc.binary_join_element_wise(f"{before}{_key(name)}:", text, "")
         parts.append(member if keep_null or not position else pc.if_else(pc.equal(text, _NULL), "", member))
     return pc.binary_join_element_wise(*parts, "}", "")
+
+
+def _utc(column: Any) -> Any:
+    """RFC 3339 to the microsecond, which is as fine as events have it; what has no zone counts as UTC, a date is its midnight."""
+    text = pc.cast(pc.cast(column, pa.timestamp("us", tz="UTC"), safe=False), pa.string())
+    return pc.replace_substring(text, " ", "T", max_replacements=1)
 
 
 def constant(value: Any, rows: int) -> Any:

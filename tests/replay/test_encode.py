@@ -1,13 +1,16 @@
 import json
 import math
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor_stream.errors import InputError
+from monitor_stream.events.wire import Timestamp
 from monitor_stream.replay.encode import json_object, json_string, json_text, seconds
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]))
@@ -77,6 +80,34 @@ def test_times_of_every_form_are_unix_seconds(column: Any) -> None:
     found = seconds(column, "at").tolist()
     assert found[0] == 1362132900.5
     assert math.isnan(found[1])
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.timestamp("s"),
+        pa.timestamp("ms"),
+        pa.timestamp("us"),
+        pa.timestamp("ns"),
+        pa.timestamp("ns", tz="UTC"),
+        pa.timestamp("ms", tz="America/New_York"),
+    ],
+    ids=str,
+)
+def test_a_timestamp_is_one_that_events_can_hold(kind: Any) -> None:
+    """A time of any unit, with a zone or without, is read back as that moment by the type of events; none is null."""
+    moments = [datetime(2013, 3, 1, 10, 15, tzinfo=UTC), datetime(1969, 12, 31, 23, 59, 55, tzinfo=UTC)]
+    values = [moment if kind.tz else moment.replace(tzinfo=None) for moment in moments]
+    texts = json_text(pa.array([*values, None], kind)).to_pylist()
+    assert [msgspec.json.decode(text, type=Timestamp | None) for text in texts] == [*moments, None]
+
+
+def test_a_date_is_a_time_that_events_can_hold() -> None:
+    """Its first moment in UTC, which is how `seconds` reads it too."""
+    assert json_text(pa.array([1, None], pa.date32())).to_pylist() == [
+        '"1970-01-02T00:00:00.000000Z"',
+        "null",
+    ]
 
 
 def test_dates_are_midnights() -> None:
