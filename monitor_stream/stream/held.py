@@ -42,6 +42,8 @@ class Held:
         self._tenancies: dict[Key, Tenancy] = {}
         self._refused: dict[Key, float] = {}
         self._crashes: dict[Key, Crash] = {}
+        #: What is held is being let go of: what comes now would be applied after the last commit, and read again.
+        self.leaving = False
         #: Asks for a commit at once.
         self.hurry: Final = asyncio.Event()
         #: Set when there may be room for more that is not committed.
@@ -62,6 +64,7 @@ class Held:
     def add(self, taken: Mapping[Key, Tenancy]) -> None:
         """Hold what was taken."""
         self._tenancies.update(taken)
+        self.leaving = False
 
     @property
     def is_full(self) -> bool:
@@ -84,6 +87,11 @@ class Held:
                 self._stats.note(place, offset, ends[place])
 
     # Letting go
+
+    def leave(self) -> None:
+        """Begin to let go of everything: take nothing in any more."""
+        self.leaving = True
+        self.room.set()
 
     def drop_key(self, key: Key) -> None:
         """Let go of a (fold, partition), uncommitted."""

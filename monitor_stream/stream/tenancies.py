@@ -111,14 +111,16 @@ class Tenancies:
     async def apply(self, kafka: Log, fetch: Fetch) -> None:
         """Feed a fold, once there is room. A fetch from before the last claim is dropped: it will be read again."""
         tenancy, batch = fetch.tenancy, fetch.batch
-        while tenancy in self.held and self.held.is_full:
+        while tenancy in self.held and self.held.is_full and not self.held.leaving:
             self.held.room.clear()
             self.held.hurry.set()
             await self.held.room.wait()
         if tenancy.gap(batch) > 1:  # one offset is the mark of a transaction
             await self._look_for_loss(kafka, fetch)
         rest: Fetch | None = fetch
-        if tenancy.is_careful(batch.topic) and batch.offsets:
+        if self.held.leaving:
+            pass  # the heir reads it
+        elif tenancy.is_careful(batch.topic) and batch.offsets:
             rest = await self._attempts.feed(kafka, fetch)
         elif tenancy in self.held:
             rest = None
@@ -144,7 +146,8 @@ class Tenancies:
         await self._committer.commit(kafka)
 
     async def release(self, kafka: Log, seconds: float) -> None:
-        """Commit and publish what is held, within so many seconds, and let go of it; never raises."""
+        """Take nothing in, commit and publish what is held, within so many seconds, and let go of it; never raises."""
+        self.held.leave()
         try:
             async with asyncio.timeout(seconds):
                 await self.commit(kafka)

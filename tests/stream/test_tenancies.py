@@ -8,8 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor_stream.errors import BrokerError, StoreError, TopicsError
+from monitor_stream.state.contract import Claim, Commit
 from monitor_stream.stream.patience import Patience
-from tests.stream.world import SETTINGS, Worker, World, numbers
+from tests.stream.world import SETTINGS, FailingStore, Worker, World, numbers
 
 
 async def test_work_goes_through_both_folds() -> None:
@@ -267,6 +268,32 @@ async def test_a_clean_end_leaves_nothing_to_do() -> None:
     holding = await world.store.claim("observe", 0, "reader")
     assert (holding.offsets["labels"], list(holding.outbox)) == (10, [])
     assert len(world.topics[world.place("deltas")]) == 1
+
+
+async def test_what_comes_during_the_last_commits_is_left_to_the_heir() -> None:
+    """From the beginning of a release nothing is applied, so that nothing is applied and not committed."""
+
+    class Busy(FailingStore):
+        """More is fetched while a commit is written."""
+
+        async def commit(self, claim: Claim, commit: Commit) -> bool:
+            written = await super().commit(claim, commit)
+            if worker.tenancies.held.leaving and claim.fold == "observe":
+                await worker.read(world.place("labels"), 5)
+            return written
+
+    world = World()
+    world.store = Busy()
+    world.produce("labels", numbers(0, 30))
+    worker = Worker(world)
+    await worker.take()
+    await worker.read(world.place("labels"), 10)
+    await worker.tenancies.release(worker, 1.0)
+    topic = SETTINGS.topic("labels")
+    assert (worker.stats.records_consumed[topic], worker.stats.records_stale) == (10, 10)
+    heir = Worker(world)
+    await heir.take()
+    assert heir.positions[world.place("labels")] == 10
 
 
 Step = tuple[str, int, int]
