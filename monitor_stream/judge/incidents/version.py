@@ -167,12 +167,13 @@ class VersionIncidents:
     def _add_evidence(self, look: Look) -> None:
         track = self._tracks.get(look.key)
         incident = self.open.get(track.incident) if track and track.is_firing else None
-        if incident is None or not look.firing:
+        if track is None or incident is None or not look.firing:
             return
         kept = {_check(finding): finding for finding in incident.evidence}
         for finding in look.firing:
             before = kept.get(_check(finding))
-            since = finding.start if before is None else before.since
+            first = finding.start if finding.signal == "error" else moment(track.since)
+            since = first if before is None else before.since
             kept[_check(finding)] = msgspec.structs.replace(finding, since=since)
         self.open[incident.id] = msgspec.structs.replace(
             incident,

@@ -134,10 +134,10 @@ def test_a_long_run_of_looks_that_come_at_once_is_no_end() -> None:
 
 
 def test_evidence_says_since_when() -> None:
-    """The newest finding of a check is kept, with where the first of them in this incident began."""
+    """The newest finding of a check is kept, with where the first look that fired began, though it took two to open."""
     heard = Heard()
     for day in range(4):
-        heard.hear(drift(day, "a", effect=2.5))
+        heard.hear(drift(day, "a", effect=1.5))
     [incident] = heard.incidents.open("3")
     [finding] = incident.evidence
     assert (finding.since, finding.start) == (moment(T), moment(T + 3 * DAY))
