@@ -22,6 +22,7 @@ from monitor_stream.judge.learning import Learning, lacks_reference
 from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
 from monitor_stream.judge.reading import VersionRows
 from monitor_stream.judge.reference_rows import ReferenceRows
+from monitor_stream.judge.reference_vectors import ReferenceVectors
 from monitor_stream.judge.span_values import span_values
 from monitor_stream.judge.spans import Run, Spans, counts
 from monitor_stream.judge.specs_known import KnownSpecs
@@ -66,6 +67,7 @@ class DriftWatch:
         self.spans = Spans(model, version, journal)
         self._learning = Learning(model, version, journal, say_spec)
         self._rows = ReferenceRows(model, version, journal)
+        self._vectors = ReferenceVectors(model, version, journal)
         self.history = History("shown_drift", model, version, journal, DRIFT)
 
     def take(self, rows: VersionRows, spec: ModelSpec) -> None:
@@ -102,9 +104,8 @@ class DriftWatch:
         found: list[Finding] = []
         if spec is not None:
             span = self._evaluate(run, spec, told)
-            if closes and span.columns and (sampled := run.sampled) is not None:
-                multivariate = self._rows.judge(span, sampled, spec)
-                span = msgspec.structs.replace(span, multivariate=multivariate)
+            if closes and span.columns:
+                span = msgspec.structs.replace(span, multivariate=self._together(run, span, spec))
             told = Told(span.revision, span.multivariate)
             self._say(self.history.show((run.start, run.end - run.start), span))
             found = findings(span, closes=closes)
@@ -116,6 +117,12 @@ class DriftWatch:
         else:
             self._state.told[run.start] = told
         return found
+
+    def _together(self, run: Run, span: DriftSpan, spec: ModelSpec) -> list[ColumnDrift]:
+        """What is judged of rows as a whole, and of vectors."""
+        sampled = run.sampled
+        rows = [] if sampled is None else self._rows.judge(span, sampled, spec)
+        return [*rows, *self._vectors.judge(span, run.values, spec)]
 
     def _evaluate(self, run: Run, spec: ModelSpec, told: Told) -> DriftSpan:
         span = DriftSpan(
@@ -147,6 +154,8 @@ class DriftWatch:
             self.spans.floor = self._state.floor
         for _, data in fields.get("rows", ()):
             self._rows.restore(data)
+        for _, data in fields.get("vectors", ()):
+            self._vectors.restore(data)
         for _, data in fields.get("learned", ()):
             self._learning.restore(data)
         for (start, seconds), data in fields.get("span", ()):

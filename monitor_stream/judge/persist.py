@@ -16,7 +16,7 @@ SCHEMA: Final = b"2"
 Kind = Literal[
     "model", "incidents", "resolved", "version", "spec", "monitor", "detections", "held", "window", "shown", "day", "shown_day",
     "quality", "volume", "segment",
-    "drift", "span", "sampled", "shown_drift", "learned", "rows",
+    "drift", "span", "sampled", "shown_drift", "learned", "rows", "vectors",
 ]  # fmt: skip
 
 T = TypeVar("T")

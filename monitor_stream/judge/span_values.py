@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from monitor_stream.events.delta import Ints
 from monitor_stream.events.spec import ModelSpec, NumericReference
-from monitor_stream.events.tables import MAX_COLUMNS, TableName, split_component, split_segment
+from monitor_stream.events.tables import MAX_COLUMNS, TableName, split_segment
+from monitor_stream.judge.components import are_components
 from monitor_stream.judge.drift.evaluate import has_reference
 from monitor_stream.judge.sums import Rows, chosen, merged
 
@@ -30,22 +31,16 @@ def span_values(tables: dict[TableName, tuple[Ints, Rows]], spec: ModelSpec) -> 
         return
     followed = spec.features[:MAX_COLUMNS]
     numbers = {feature.name for feature in followed if isinstance(feature.reference, NumericReference)}
-    vectors = {feature.name for feature in spec.features if feature.kind == "vector"}
     names = {feature.name for feature in followed} - numbers
     if "features" in tables:
         windows, rows = tables["features"]
-        kept = [group in numbers or _of(group) in vectors for group in rows.groups]
+        components = are_components(rows.groups, spec)
+        kept = [group in numbers or part for group, part in zip(rows.groups, components, strict=True)]
         yield from _by_span("features", windows, rows, kept, spec)
     if "unseen" in tables:
         windows, rows = tables["unseen"]
         kept = [split_segment(group)[0] in names for group in rows.groups]
         yield from _by_span("unseen", windows, rows, kept, spec)
-
-
-def _of(group: str) -> str:
-    """The vector that a group is a component of; empty where it is none."""
-    found = split_component(group)
-    return found[0] if found else ""
 
 
 def _by_span(

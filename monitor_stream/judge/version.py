@@ -15,6 +15,7 @@ from monitor_stream.events.fold import Message
 from monitor_stream.events.results import Finding, Rolling, Window
 from monitor_stream.events.spec import DAY, ModelSpec, Specs
 from monitor_stream.events.tables import TableName
+from monitor_stream.judge.components import without_components
 from monitor_stream.judge.drift_watch import DriftWatch
 from monitor_stream.judge.error_watch import ErrorWatch
 from monitor_stream.judge.history import DAYS, WINDOWS, History
@@ -115,7 +116,7 @@ class Version:
         spec = self._specs.find(part.digest)
         for table, (windows, sums) in rows.tables.items():
             if table != "histograms":
-                self._add(table, windows, sums, float(spec.window_seconds), part.digest)
+                self._add(table, windows, sums, spec, part.digest)
         self.drift.take(rows, spec)
         if rows.errors is not None:
             self.watch.errors.add(*rows.errors)
@@ -126,8 +127,10 @@ class Version:
         self.newest_label = _newest(self.newest_label, part.newest_label)
         self._touch()
 
-    def _add(self, table: TableName, windows: Ints, rows: Rows, seconds: float, digest: str) -> None:
-        late: list[int] = []
+    def _add(self, table: TableName, windows: Ints, rows: Rows, spec: ModelSpec, digest: str) -> None:
+        seconds, late = float(spec.window_seconds), list[int]()
+        if table == "features":
+            windows, rows = without_components(windows, rows, spec)
         for start, part in by_window(windows, rows):
             if not self.windows.windows.add(table, start, seconds, part, digest):
                 late.append(start)

@@ -70,7 +70,9 @@ def has_seasons(spec: ModelSpec) -> bool:
 
 
 class Levels(NamedTuple):
-    """The chance of a false alarm that a span may have, parted: for the label and for rows as a whole, each, and the others."""
+    """The chance of a false alarm that a span may have, parted: for the label, for rows as a whole and for vectors, `one` each,
+    and for the others together.
+    """
 
     one: float
     others: float
@@ -78,10 +80,10 @@ class Levels(NamedTuple):
 
 def levels(spec: ModelSpec, span: DriftSpan) -> Levels:
     """See `Levels`. The label is judged days after the others, and what is said of them must not depend on when: so it is
-    no member of their family, and has a share of the level like each of them. So have rows.
+    no member of their family, and has a share of the level like each of them. So have rows, and each vector.
     """
     alpha = level(spec.drift.false_alarms_per_month, (span.end - span.start).total_seconds())
-    apart = 1 + (spec.label is not None)
+    apart = 1 + (spec.label is not None) + sum(feature.kind == "vector" for feature in spec.features)
     one = alpha / (sum(column != TARGET for column, _ in _references(spec)) + apart)
     return Levels(one, alpha - apart * one)
 

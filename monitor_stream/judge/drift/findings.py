@@ -8,6 +8,7 @@ from typing import Final
 from monitor_stream.events.results import ColumnDrift, DriftSpan, Finding, Signal
 from monitor_stream.events.tables import PREDICTION, SCORE, TARGET
 from monitor_stream.judge.drift.multivariate.rows import CLASSIFIER, RECONSTRUCTION
+from monitor_stream.judge.drift.vectors import CENTROID, DRIFTED_COMPONENTS
 
 #: Bins or categories that a sentence names.
 _NAMED: Final = 3
@@ -27,7 +28,7 @@ _SUBJECT: Final = {
 
 
 def findings(span: DriftSpan, *, closes: bool) -> list[Finding]:
-    """A finding for each column, method on rows, and one on exchanged features, firing or not.
+    """A finding for each column, method on rows, vector, and one on exchanged features, firing or not.
 
     Parameters
     ----------
@@ -62,7 +63,8 @@ def _findings(span: DriftSpan, *, closes: bool) -> Iterator[Finding]:
         return
     for method in span.multivariate:
         if method.value is not None:
-            yield _finding(span, method, "multivariate_drift", "", method.column)
+            name, check = (method.column, CENTROID) if _is_vector(method) else ("", method.column)
+            yield _finding(span, method, "multivariate_drift", name, check)
     yield _swapped(span)
 
 
@@ -83,6 +85,10 @@ def _finding(span: DriftSpan, found: ColumnDrift, signal: Signal, column: str, c
     )
 
 
+def _is_vector(found: ColumnDrift) -> bool:
+    return DRIFTED_COMPONENTS in found.others
+
+
 def effect(found: ColumnDrift) -> float:
     """How many times its threshold a value is."""
     return found.value / found.threshold if found.value is not None and found.threshold else 0.0
@@ -93,6 +99,12 @@ def sentence(found: ColumnDrift) -> str:
     subject = _SUBJECT.get(found.column, found.column)
     if not found.drifted:
         return f"{subject} did not move beyond chance over {found.n:,} values."
+    if _is_vector(found):
+        components = _share(found.others[DRIFTED_COMPONENTS])
+        return (
+            f"{subject} moved: its centroid by {found.value:.3g} standard deviations, {effect(found):.1f} times its threshold; "
+            f"{components} of its components moved."
+        )
     moved = [f"{name} {_share(before)} → {_share(now)}" for name, before, now in found.top[:_NAMED]]
     shares = f"; {', '.join(moved)}" if moved else ""
     method = found.method or found.column

@@ -18,6 +18,8 @@ from monitor_stream.judge.drift.folding import MIN_SIZE
 
 #: What the share of components that moved is called among the other scores.
 DRIFTED_COMPONENTS: Final = "drifted_components"
+#: The check that looks at vectors.
+CENTROID: Final = "centroid"
 #: The least move that counts, in standard deviations: of the centroid, and of a component.
 FLOOR: Final = 0.1
 _TOP: Final = 3
