@@ -14,12 +14,13 @@ from monitor_stream.events.codec import moment
 from monitor_stream.events.delta import Floats, Ints
 from monitor_stream.events.results import ColumnDrift, DriftSpan, Finding
 from monitor_stream.events.spec import ModelSpec
-from monitor_stream.judge.drift.evaluate import Observed, evaluate, has_seasons
+from monitor_stream.judge.drift.evaluate import Observed, evaluate, has_seasons, levels
 from monitor_stream.judge.drift.findings import findings
 from monitor_stream.judge.drift.season import hours
 from monitor_stream.judge.history import DRIFT, History
 from monitor_stream.judge.learning import Learning, lacks_reference
 from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
+from monitor_stream.judge.quality.frozen import frozen
 from monitor_stream.judge.reading import VersionRows
 from monitor_stream.judge.reference_rows import ReferenceRows
 from monitor_stream.judge.reference_vectors import ReferenceVectors
@@ -109,6 +110,8 @@ class DriftWatch:
             told = Told(span.revision, span.multivariate)
             self._say(self.history.show((run.start, run.end - run.start), span))
             found = findings(span, closes=closes)
+            if closes and span.columns:
+                found += frozen(span, spec, counts(run.spans, run.digest), levels(spec, span).one)
             self.spans.forget_sampled(run.spans)
         if closes:
             self._state.found_until = run.end
