@@ -21,7 +21,7 @@ from monitor_stream.events.spec import (
     ModelSpec,
     Specs,
 )
-from monitor_stream.events.tables import HISTOGRAM_BINS, PREDICTION, TARGET, TableName
+from monitor_stream.events.tables import HISTOGRAM_BINS, MAX_COLUMNS, PREDICTION, TARGET, TableName
 from monitor_stream.judge import Judge, spans
 from monitor_stream.judge.sampled import SampledRows
 from tests.judge.deltas import SEAT, Row, Source, batch, judge, part
@@ -379,3 +379,20 @@ def test_a_histogram_cannot_count_less_than_nothing() -> None:
     rows: dict[TableName, list[Row]] = {"histograms": [(T, "carrier", counted(5, -1))]}
     fold.apply(batch(Source().delta({"1": part(SPEC, rows)}, T + 9 * DAY)))
     assert [message.topic for message in fold.drain().messages] == ["deadletters"]
+
+
+def test_features_that_there_is_no_room_for_are_said_once() -> None:
+    """With how many they are; the others are judged as if these were not there."""
+    names = [f"f{at}" for at in range(MAX_COLUMNS + 57)]
+    many = msgspec.structs.replace(
+        SPEC, features=[Feature(name=name, kind="categorical", reference=CARRIER) for name in names]
+    )
+    rows = [(T, name, counted(500, 300, 200)) for name in names[:MAX_COLUMNS]]
+    [span] = feed(judge(many), Source(), rows, T + DAY, T, under=many)
+    said = {column.column: column.not_computable for column in span.columns if column.not_computable}
+    assert said == {
+        "f200": "the first of 57 features that are not followed: there is room for 200",
+        PREDICTION: "no values",
+    }
+    assert len(span.columns) == MAX_COLUMNS + 2
+    assert span.drifted_share == 0.0

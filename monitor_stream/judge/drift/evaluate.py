@@ -11,7 +11,15 @@ import numpy as np
 from monitor_stream.events.delta import Floats
 from monitor_stream.events.results import ColumnDrift, DriftSpan
 from monitor_stream.events.spec import OTHER, CategoricalReference, ModelSpec, Reference
-from monitor_stream.events.tables import FEATURES, HISTOGRAM_BINS, PREDICTION, SCORE, TARGET, split_segment
+from monitor_stream.events.tables import (
+    FEATURES,
+    HISTOGRAM_BINS,
+    MAX_COLUMNS,
+    PREDICTION,
+    SCORE,
+    TARGET,
+    split_segment,
+)
 from monitor_stream.judge.drift.bins import Bins, NotComputableError
 from monitor_stream.judge.drift.budget import level
 from monitor_stream.judge.drift.columns import Column, judge_columns
@@ -30,7 +38,8 @@ def has_reference(spec: ModelSpec) -> bool:
 
 def _references(spec: ModelSpec) -> Iterator[tuple[str, Reference]]:
     special = ((PREDICTION, spec.prediction), (SCORE, spec.score), (TARGET, spec.label))
-    for column, reference in (*((feature.name, feature.reference) for feature in spec.features), *special):
+    followed = spec.features[:MAX_COLUMNS]
+    for column, reference in (*((feature.name, feature.reference) for feature in followed), *special):
         if reference is not None:
             yield column, reference
 
@@ -130,6 +139,7 @@ def evaluate(span: DriftSpan, spec: ModelSpec, seen: Observed) -> DriftSpan:
     floors = spec.drift.floors
     judged = judge_columns(early, alpha.others, floors=floors)
     judged += judge_columns(late, alpha.one, floors=floors)
+    judged += _not_followed(spec)
     drifted, weighted = shares(judged, spec)
     return msgspec.structs.replace(
         span,
@@ -140,6 +150,13 @@ def evaluate(span: DriftSpan, spec: ModelSpec, seen: Observed) -> DriftSpan:
             list(_held([column for column in early if column.name not in {PREDICTION, SCORE}], seen.values))
         ),
     )
+
+
+def _not_followed(spec: ModelSpec) -> list[ColumnDrift]:
+    """The features that there is no room for, told once, under the name of the first of them."""
+    beyond = spec.features[MAX_COLUMNS:]
+    said = f"the first of {len(beyond):,} features that are not followed: there is room for {MAX_COLUMNS:,}"
+    return [ColumnDrift(column=feature.name, n=0, not_computable=said) for feature in beyond[:1]]
 
 
 def _held(columns: Sequence[Column], values: Sums) -> Iterator[Held]:
