@@ -46,8 +46,8 @@ def test_a_document_holds_the_newest_windows_and_days() -> None:
     assert len(told) == 402 * 24
     assert all(len(window.segments) == 1 for window in told)
     assert [window.start for window in found.windows] == [window.start for window in told[-100:]]
-    assert found.windows[-WINDOWS.whole:] == told[-WINDOWS.whole:]
-    assert not any(window.segments for window in found.windows[:-WINDOWS.whole])
+    assert found.windows[-WINDOWS.whole :] == told[-WINDOWS.whole :]
+    assert not any(window.segments for window in found.windows[: -WINDOWS.whole])
     assert [day.n for day in found.days] == [24] * 400
     assert found.days[-1].end == told[-1].end
 

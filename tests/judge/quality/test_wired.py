@@ -4,8 +4,9 @@ from monitor_stream.events.codec import decode_json
 from monitor_stream.events.fold import Limits
 from monitor_stream.events.results import Incident
 from monitor_stream.events.spec import Feature, ModelSpec, NumericReference, Specs
+from monitor_stream.events.tables import TableName
 from monitor_stream.judge import Judge
-from tests.judge.deltas import SEAT, Source, batch, part
+from tests.judge.deltas import SEAT, Row, Source, batch, part
 
 LIMITS = Limits()
 
@@ -40,7 +41,7 @@ def run(missing: list[int], *, restart: bool = False) -> list[Incident]:
     told: list[Incident] = []
     for at, gone in enumerate(missing):
         start = T + at * 300
-        rows = {
+        rows: dict[TableName, list[Row]] = {
             "traffic": [(start, "", [200.0, 0.0])],
             "features": [(start, "age", [200.0, gone, 0.0, 0.0, 0.0, 10.0, 200.0 * 100])],
         }
