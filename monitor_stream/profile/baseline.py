@@ -18,7 +18,7 @@ from monitor_stream.events.spec import Baseline, ErrorScale, ModelSpec, Specs
 from monitor_stream.profile.error_spread import scored, with_spread
 from monitor_stream.replay.columns import Columns
 from monitor_stream.replay.encode import seconds
-from monitor_stream.replay.order import merge
+from monitor_stream.replay.order import BLOCK, Feed
 from monitor_stream.replay.run import replay
 from monitor_stream.replay.table import events
 
@@ -47,17 +47,17 @@ def measure(rows: Any, spec: ModelSpec, columns: Columns) -> tuple[dict[str, Bas
     begin = math.ceil(_BEGIN / size) * size if size else _BEGIN
     rows = rows.append_column(_TIME, pa.array(np.arange(begin, begin + len(rows), dtype=np.float64)))
     alone = _alone(spec, float(size))
-    predictions, labels = events(rows, alone, msgspec.structs.replace(columns, timestamp=_TIME))
-    found = replay(merge([("predictions", predictions)], [("labels", labels)]), Specs([alone]))
+    columns, at = msgspec.structs.replace(columns, timestamp=_TIME), columns.timestamp
+    found = replay(_feed(rows, alone, columns), Specs([alone]))
     windows = [window for window in found.windows if window.metrics.scored]
     if not windows:
         raise SpecError(
             f"No row has both an answer and a label that fit a {spec.task} task: no baseline can be measured"
         )
     scale = _error_scale(windows, spec)
-    if columns.timestamp:
-        order, error = scored(merge([("predictions", predictions)], [("labels", labels)]), alone)
-        times = seconds(rows[columns.timestamp], columns.timestamp)[(order - begin).astype(np.int64)]
+    if at:
+        order, error = scored(_feed(rows, alone, columns), alone)
+        times = seconds(rows[at], at)[(order - begin).astype(np.int64)]
         known = np.isfinite(times)
         scale = with_spread(scale, times[known], error[known], spec)
     return _baseline(windows), scale
@@ -65,6 +65,14 @@ def measure(rows: Any, spec: ModelSpec, columns: Columns) -> tuple[dict[str, Bas
 
 def _window_rows(rows: int, min_samples: int) -> int:
     return rows // min(max(rows // min_samples, FEWEST), MOST) or rows
+
+
+def _feed(rows: Any, spec: ModelSpec, columns: Columns) -> Feed:
+    """The rows as events, a block at a time: as text they are many times as large."""
+    for begin in range(0, len(rows), BLOCK):
+        predictions, labels = events(rows.slice(begin, BLOCK), spec, columns, first_row=begin)
+        yield "predictions", predictions
+        yield "labels", labels
 
 
 def _alone(spec: ModelSpec, seconds: float) -> ModelSpec:

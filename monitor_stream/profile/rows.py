@@ -21,8 +21,8 @@ from monitor_stream.replay.files import CSV, NDJSON, PARQUET, explained, file_ki
 Progress = Callable[[str, int, int | None], None]
 
 #: Cells of a block: as many rows as make so many, within bounds. A block is what is worked on at a time.
-_CELLS, _FEWEST_ROWS, _MOST_ROWS = 1_000_000, 1_000, 50_000
-_CSV_BYTES = 4 << 20
+_CELLS, _FEWEST_ROWS, _MOST_ROWS = 300_000, 1_000, 20_000
+_CSV_BYTES = 1 << 20
 _NDJSON_ROWS = 5_000
 
 
