@@ -60,6 +60,19 @@ def dimensions(column: Any) -> Any:
     return pc.fill_null(pc.list_value_length(column), 0)
 
 
+def dimension(column: Any) -> int:
+    """The dimension of the first vector without a gap, 0 if there is none.
+
+    >>> dimension(pa.array([None, [], [1.0, None, 2.0], [3.0, 4.0]]))
+    2
+    """
+    for vector in column:
+        parts = vector.as_py()
+        if parts and all(part is not None and abs(part) <= MAX_NUMBER for part in parts):
+            return len(parts)
+    return 0
+
+
 def categories(column: Any) -> Any:
     """Values as text, Arrow's way: ``true``, ``1`` (never ``1.0``), text as it is; NaN and infinity are missing.
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from monitor_stream.events.delta import Floats
 from monitor_stream.events.spec import Kind
-from monitor_stream.profile.cells import categories, dimensions, followed, is_number, is_text, is_vector
+from monitor_stream.profile.cells import categories, dimension, followed, is_number, is_text, is_vector
 from monitor_stream.profile.sample import Hashes
 from monitor_stream.profile.survey import Numbers, Texts
 from monitor_stream.profile.text_types import MOSTLY_NUMBERS
@@ -38,7 +38,7 @@ class Column:
         self.rows = 0
         self.nulls = 0
         self.empty = 0
-        #: Of a vector: that of the first one, as OBSERVE takes it where nobody says it.
+        #: Of a vector: that of the first whole one, as OBSERVE takes it where nobody says it.
         self.dimension = 0
         self.row_numbers = pa.types.is_integer(kind)
         self.texts = Texts() if is_text(kind) or pa.types.is_boolean(kind) else None
@@ -68,7 +68,7 @@ class Column:
             if kind == "timestamp" and self.texts is not None and not self.texts.times:
                 continue
             if kind == "vector" and not self.dimension:
-                self.dimension = int(next(filter(None, dimensions(column).to_pylist()), 0))
+                self.dimension = dimension(column)
             found = followed(column, kind, at, self.name, self.dimension)
             if kind == "text":
                 self.empty += int(np.isnan(found).sum()) - column.null_count
