@@ -111,7 +111,8 @@ class DriftWatch:
             self._say(self.history.show((run.start, run.end - run.start), span))
             found = findings(span, closes=closes)
             if closes and span.columns:
-                found += frozen(span, spec, counts(run.spans, run.digest), levels(spec, span).one)
+                seen = counts(run.spans, run.digest)
+                found += frozen(span, spec, seen, run.values, levels(spec, span).one)
             self.spans.forget_sampled(run.spans)
         if closes:
             self._state.found_until = run.end

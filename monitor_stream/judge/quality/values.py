@@ -21,8 +21,6 @@ _WHAT: Final = {
     "unseen": "has values the reference never had",
 }
 _COLUMN: Final = {name: at for at, name in enumerate(FEATURES)}
-#: A variance below this share of the mean square is none: sums of float64 are no better.
-_ROUNDING: Final = 1e-12
 
 
 class Check(NamedTuple):
@@ -73,7 +71,6 @@ def check_values(feature: Feature, row: Floats, unseen: Mapping[str, float], alp
             f"{feature.name} {_WHAT[name]}{_names(unseen) if name == 'unseen' else ''} in {100 * count / n:.3g}% of {n:,.0f} values, "
             f"usually in {100 * usual.share:.2g}%.",
         )
-    yield from _frozen(feature, row, alpha)
 
 
 def _usual(feature: Feature) -> Iterator[tuple[str, Usual, float]]:
@@ -95,30 +92,6 @@ def _usual(feature: Feature) -> Iterator[tuple[str, Usual, float]]:
 def _names(unseen: Mapping[str, float]) -> str:
     most = sorted(unseen.items(), key=lambda item: (-item[1], item[0]))[:_NAMED]
     return f" ({', '.join(f'{name!r} {count:,.0f} times' for name, count in most)})" if most else ""
-
-
-def _frozen(feature: Feature, row: Floats, alpha: float) -> Iterator[Check]:
-    """One value all the time, where the reference has several: the chance is that of its commonest bin."""
-    reference = feature.reference
-    if not isinstance(reference, NumericReference) or reference.std == 0.0:
-        return
-    values, missing, wrong = (float(row[_COLUMN[name]]) for name in ("values", "missing", "wrong_type"))
-    n = values - missing - wrong
-    if n < 1.0:
-        return
-    mean, square = float(row[_COLUMN["sum"]]) / n, float(row[_COLUMN["sum_squared"]]) / n
-    constant = square - mean * mean <= _ROUNDING * max(square, reference.mean**2)
-    chance = max(reference.shares) ** n if constant else 1.0
-    yield Check(
-        "frozen",
-        n if constant else 0.0,
-        n,
-        max(reference.shares),
-        1.0,
-        chance,
-        constant and chance <= alpha,
-        f"{feature.name} is {reference.mean + mean:.6g} in all of {n:,.0f} values; the reference has many.",
-    )
 
 
 def named(features: Sequence[Feature]) -> dict[str, Feature]:

@@ -1,4 +1,4 @@
-"""Categorical features that are frozen."""
+"""Features that are frozen."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from monitor_stream.events.spec import (
     Feature,
     Kind,
     ModelSpec,
+    NumericReference,
 )
 from monitor_stream.events.tables import HISTOGRAM_BINS
 from monitor_stream.judge.quality.frozen import frozen
+from monitor_stream.judge.sums import Rows, Sums
 from tests.judge.deltas import Row, Source, batch, judge, part
 
 T = 1_362_096_000  # midnight
@@ -55,7 +57,7 @@ def counted(*counts: float) -> Floats:
 
 
 def checked(described: ModelSpec, *counts: float) -> list[Finding]:
-    return list(frozen(SPAN, described, {"plan": counted(*counts)}, 0.001))
+    return list(frozen(SPAN, described, {"plan": counted(*counts)}, Sums(), 0.001))
 
 
 @pytest.mark.parametrize(
@@ -112,3 +114,38 @@ def test_a_frozen_category_is_in_the_incident_of_its_drift() -> None:
     [incident] = decode_json(ModelResults, document).incidents
     assert incident.signals == ["feature_drift", "quality"]
     assert "plan is 'free' in all of 600 values" in incident.summary
+
+
+def number(values: Floats, *, std: float = 10.0) -> list[Finding]:
+    """What is found of a numeric feature of mean 40 with so many values."""
+    reference = NumericReference(
+        n=10_000,
+        missing=0,
+        mean=40.0,
+        std=std,
+        minimum=0,
+        maximum=99,
+        edges=[30.0, 40.0, 50.0],
+        shares=[0.25] * 4,
+    )
+    described = ModelSpec(
+        model="m",
+        version="1",
+        task="binary",
+        features=[Feature(name="age", kind="numeric", reference=reference)],
+    )
+    centred = values - 40.0
+    sums = Sums()
+    row = [len(values) + 2.0, 1.0, 1.0, 0.0, 0.0, centred.sum(), (centred**2).sum()]
+    sums.add("features", Rows(["age"], np.array([row])))
+    return list(frozen(SPAN, described, {}, sums, 0.001))
+
+
+def test_one_number_all_day_is_frozen() -> None:
+    """By its moments, whatever is missing beside it; another value thaws it, and few are chance."""
+    [found] = number(np.full(600, 37.3))
+    assert found.firing
+    assert found.detail == "age is 37.3 in all of 600 values, usually in 25%."
+    assert not number(np.append(np.full(600, 37.3), 38.0))[0].firing
+    assert not number(np.full(4, 37.3))[0].firing
+    assert number(np.full(600, 37.3), std=0.0) == []

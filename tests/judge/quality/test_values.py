@@ -56,7 +56,6 @@ def test_what_is_as_the_reference_is_quiet() -> None:
         "missing",
         "wrong_type",
         "out_of_range",
-        "frozen",
     ]
 
 
@@ -103,18 +102,6 @@ def test_where_the_reference_names_not_all_values_none_is_unseen() -> None:
         "missing",
         "wrong_type",
     ]
-
-
-def test_one_value_all_the_time_is_frozen_unless_the_reference_is() -> None:
-    """500 equal values fire, 5 do not, and a constant reference has no such check."""
-    found = firing(AGE, row([37.5] * 500))
-    assert found["frozen"].detail == "age is 37.5 in all of 500 values; the reference has many."
-    assert not firing(AGE, row([37.5] * 5))
-    constant = NumericReference(
-        n=10, missing=0, mean=1.0, std=0.0, minimum=1, maximum=1, edges=[], shares=[1.0]
-    )
-    sums = row([41.0] * 500)
-    assert not firing(Feature(name="one", kind="numeric", reference=constant), sums)
 
 
 def test_a_feature_without_a_reference_or_values_says_nothing() -> None:
