@@ -32,6 +32,9 @@ _INVALID = {"missing": "missing", "wrong_type": "type", "out_of_range": "range",
 _SPECIAL = frozenset({PREDICTION, SCORE, TARGET})
 #: What stands for the feature where rows are looked at as a whole.
 _ROWS = "__rows__"
+#: What looks at rows as a whole; other columns beside it are vectors, judged by their centroids.
+_WHOLE = frozenset({"reconstruction_error", "domain_classifier"})
+_VECTOR = "centroid"
 #: Outcomes that belong to a version; the others belong to the model. Both begin at zero.
 _OF_VERSION = ("joined", "expired", "evicted")
 _OF_MODEL = ("duplicate", "orphan")
@@ -161,16 +164,19 @@ class ResultsCollector(Collector):
         if not version.drift:
             return
         newest = version.drift[-1]
-        ratios = {column.column: _ratio(column) for column in newest.columns if column.column not in _SPECIAL}
+        vectors = [column for column in newest.multivariate if column.column not in _WHOLE]
+        judged = [*newest.columns, *vectors]
+        ratios = {column.column: _ratio(column) for column in judged if column.column not in _SPECIAL}
         seated = self._seats_of("drift", of, self._limits.features, urgent=1.0).choose(ratios)
         for metric in (catalogue.DRIFT_SCORE, catalogue.DRIFT_RATIO):
             self._count_cut(metric, len(ratios) - len(seated))
-        shown = [column for column in newest.columns if column.column in seated or column.column in _SPECIAL]
+        shown = [column for column in judged if column.column in seated or column.column in _SPECIAL]
         labelled = [column for span in version.drift for column in span.columns if column.column == TARGET]
         for column in (*(column for column in shown if column.column != TARGET), *labelled[-1:]):
-            _add_distance(out, (*of, column.column, column.method or ""), column)
+            _add_distance(out, (*of, column.column, column.method or _VECTOR), column)
         for method in newest.multivariate:
-            _add_distance(out, (*of, _ROWS, method.column), method)
+            if method.column in _WHOLE:
+                _add_distance(out, (*of, _ROWS, method.column), method)
 
     def _seats_of(self, kind: str, of: tuple[str, str], limit: int, *, urgent: float = math.inf) -> Seats:
         return self._seats.setdefault((kind, *of), Seats(limit, urgent))

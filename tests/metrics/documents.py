@@ -4,6 +4,8 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+import msgspec
+
 from monitor_stream.events.results import (
     ColumnDrift,
     Detection,
@@ -234,7 +236,12 @@ def flight_drift() -> list[DriftSpan]:
         columns = [column("carrier", carrier), column("distance", 0.4), column("__score__", 0.6)]
         columns.append(ColumnDrift(column="gate", n=0, not_computable="no values"))
         columns += [column("__target__", 0.2 + at / 10)] if settled else []
-        return drift_span(START + at * DAY, columns, settled=settled, model="flight-late", version="3")
+        span = drift_span(START + at * DAY, columns, settled=settled, model="flight-late", version="3")
+        together = [
+            ColumnDrift(column="domain_classifier", n=500, value=0.52, expected=0.5, threshold=0.56),
+            ColumnDrift(column="embedding", n=900, value=0.1, expected=0.05, threshold=0.2),
+        ]
+        return msgspec.structs.replace(span, multivariate=together)
 
     return [day(0, 0.3, settled=True), day(1, 0.5, settled=True), day(2, 2.5, settled=False)]
 

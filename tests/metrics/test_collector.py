@@ -167,6 +167,16 @@ def test_the_distances_are_of_the_newest_span(registry: CollectorRegistry) -> No
     assert not [labels for name, labels in series if ("feature", "gate") in labels and "drift" in name]
 
 
+def test_vectors_are_features_and_rows_are_not(registry: CollectorRegistry) -> None:
+    """A vector is judged by its centroid; what looks at rows as a whole has a name of its own."""
+    series = scrape(registry)
+    of = {"model": "flight-late", "version": "3"}
+    assert value(series, "drift_score", feature="embedding", method="centroid", **of) == pytest.approx(0.1)
+    assert value(
+        series, "drift_score", feature="__rows__", method="domain_classifier", **of
+    ) == pytest.approx(0.52)
+
+
 def test_the_label_is_of_the_newest_span_that_settled(registry: CollectorRegistry) -> None:
     """Labels come late: the newest span has none yet."""
     of = {"model": "flight-late", "version": "3", "feature": "__target__", "method": "js"}
