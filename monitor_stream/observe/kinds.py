@@ -106,14 +106,16 @@ def lengths(column: Sequence[Any]) -> list[float]:
 
 
 def vectors(column: Sequence[Any], dimension: int) -> tuple[list[float], Floats]:
-    """Norms of vectors, and their components (vectors × dimension); one of another length is of a wrong type.
+    """Norms of vectors, and their components (vectors × dimension); one of another length, or of none, is of a wrong type.
 
     >>> vectors([[3.0, 4.0], [1.0], None], 2)
     ([5.0, -inf, nan], array([[ 3.,  4.],
            [nan, nan],
            [nan, nan]]))
     """
-    good = [at for at, value in enumerate(column) if isinstance(value, list) and len(value) == dimension]
+    good = [
+        at for at, value in enumerate(column) if isinstance(value, list) and len(value) == dimension and value
+    ]
     matrix = np.full((len(column), dimension), np.nan)
     if good and dimension:
         block = np.array([column[at] for at in good], np.float64)

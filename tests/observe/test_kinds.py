@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor_stream.events.spec import Feature, Kind, ModelSpec, NumericReference
@@ -130,6 +130,7 @@ _ugly = st.one_of(
 
 
 @settings(max_examples=60, deadline=None)
+@example(kind="vector", values=[[], [0.0]], cuts=set())
 @given(
     kind=st.sampled_from(["timestamp", "text", "vector", "categorical", "numeric"]),
     values=st.lists(_ugly, min_size=1, max_size=12),
