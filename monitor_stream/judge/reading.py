@@ -57,7 +57,7 @@ def read(value: bytes) -> Arrived:
         versions = {name: _version(part) for name, part in delta.versions.items()}
     except (msgspec.DecodeError, ValueError, KeyError) as error:
         raise UnreadableDeltaError(f"not a delta: {error}") from error
-    if not (delta.watermark < np.inf and delta.clock < np.inf):
+    if not (delta.watermark <= _LAST and delta.clock <= _LAST):
         raise UnreadableDeltaError(f"not a delta: watermark {delta.watermark}, clock {delta.clock}")
     if min(delta.epoch, delta.number, delta.source, delta.sources) < 0:
         raise UnreadableDeltaError("not a delta: a negative number in its chain")

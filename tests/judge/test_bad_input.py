@@ -104,6 +104,15 @@ def test_any_bytes_are_survived(value: bytes) -> None:
     assert letter.value == value
 
 
+@pytest.mark.parametrize("far", [(3.8e23, 0.0), (0.0, 3.8e23)])
+def test_time_goes_no_further_than_calendars_do(far: tuple[float, float]) -> None:
+    """A delta that claims a watermark or clock beyond the year 9999 is set aside, whole, and time stays where it is."""
+    fold, source = judge(SPEC), Source()
+    fold.apply(batch(source.delta(watermark=T + 300.0)))
+    fold.apply(batch(source.delta(watermark=far[0], clock=far[1])))
+    assert [letter.reason for letter in dead_letters(fold)] == ["wrong_type"]
+
+
 @given(st.data())
 def test_a_damaged_delta_is_survived(data: st.DataObject) -> None:
     """A delta with bytes changed is read or set aside; the fold goes on."""
