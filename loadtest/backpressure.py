@@ -31,6 +31,7 @@ from monitor_stream import topics
 from monitor_stream.config import to_environment
 from monitor_stream.embedded import Kafka, Valkey
 from monitor_stream.settings import Settings
+from monitor_stream.stream.memory import resident_bytes
 from monitor_stream.topics.registry import publish_spec
 
 PARTITIONS = 4
@@ -158,10 +159,11 @@ def _offsets(consumer: Consumer, settings: Settings) -> tuple[float, float]:
 
 
 def _resident(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    raise RuntimeError("this system does not tell resident memory")
+    """In megabytes."""
+    found = resident_bytes(pid)
+    if not found:
+        raise RuntimeError("the worker is gone, or this system does not tell resident memory")
+    return found / 1e6
 
 
 if __name__ == "__main__":

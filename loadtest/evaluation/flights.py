@@ -7,7 +7,7 @@ the incident speaks of with all stretches of as many days in January and Februar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -79,6 +79,7 @@ def _blocks(topic: Topic, events: Keyed) -> Iterator[tuple[Topic, Timed]]:
 def section() -> Section:
     """The part of the page."""
     year = judge()
+    verdicts = [verdict(year, incident) for incident in year.found.incidents]
     part = Section("5. Flights: ten months, month by month")
     part.add(
         "The demo's stream: 284,821 predictions whether a flight will be late, March to December 2013, by a model of January and "
@@ -89,10 +90,10 @@ def section() -> Section:
         f"its last one that fired: at most {SELDOM:.0%} of the stretches of as many days in January and February (at most 29) are as "
         "far out, reckoned from the rows by numpy. What is compared: the error rate (of a segment, what it has beyond all flights), the "
         "total variation of a column from all reference rows, values that January and February never had.",
-        _incidents(year),
+        _incidents(year, verdicts),
+        f"{len(verdicts)} incidents, {sum(not found.true for found in verdicts)} of them false.",
+        _september(year),
     )
-    false = sum(not verdict(year, incident).true for incident in year.found.incidents)
-    part.add(f"{len(year.found.incidents)} incidents, {false} of them false.", _september(year))
     return part
 
 
@@ -121,10 +122,9 @@ def _months(year: Year) -> Table:
     return Table(["month", "late", "error rate", "detections", "confirmed", "drifted columns (days)"], rows)
 
 
-def _incidents(year: Year) -> Table:
+def _incidents(year: Year, verdicts: Sequence[Verdict]) -> Table:
     rows: list[list[object]] = []
-    for incident in year.found.incidents:
-        judged = verdict(year, incident)
+    for incident, judged in zip(year.found.incidents, verdicts, strict=True):
         rows.append(
             [
                 f"{incident.opened:%m-%d}",

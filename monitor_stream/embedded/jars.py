@@ -23,7 +23,7 @@ def jars(log: Callable[[str], None]) -> Path:
     The folder appears whole or not at all, by a rename; a download that was cut short leaves nothing behind that could
     be taken for it. Two processes that come first at the same time wait for each other.
     """
-    folder = _cache() / f"kafka-{VERSION}"
+    folder = cache() / f"kafka-{VERSION}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _lock(folder.with_name(f"{folder.name}.lock")):
@@ -87,5 +87,6 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _cache() -> Path:
+def cache() -> Path:
+    """Where fetched files are kept."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "monitor-stream"

@@ -104,15 +104,15 @@ class DriftWatch:
         told = self._state.told.pop(run.start, Told(0, []))
         found: list[Finding] = []
         if spec is not None:
-            span = self._evaluate(run, spec, told)
+            seen = self._observed(run, spec)
+            span = self._evaluate(run, spec, told, seen)
             if closes and span.columns:
-                span = msgspec.structs.replace(span, multivariate=self._together(run, span, spec))
+                span = msgspec.structs.replace(span, multivariate=self._together(run, seen, span, spec))
             told = Told(span.revision, span.multivariate)
             self._say(self.history.show((run.start, run.end - run.start), span))
             found = findings(span, closes=closes)
             if closes and span.columns:
-                seen = counts(run.spans, run.digest)
-                found += frozen(span, spec, seen, run.values, levels(spec, span).one)
+                found += frozen(span, spec, seen.counts, seen.values, levels(spec, span).one)
             self.spans.forget_sampled(run.spans)
         if closes:
             self._state.found_until = run.end
@@ -122,13 +122,17 @@ class DriftWatch:
             self._state.told[run.start] = told
         return found
 
-    def _together(self, run: Run, span: DriftSpan, spec: ModelSpec) -> list[ColumnDrift]:
+    def _observed(self, run: Run, spec: ModelSpec) -> Observed:
+        before = self.spans.before(run, spec.drift.sliding_spans)
+        return Observed(counts(run.spans, run.digest), counts(before, run.digest), run.by_hour, run.values)
+
+    def _together(self, run: Run, seen: Observed, span: DriftSpan, spec: ModelSpec) -> list[ColumnDrift]:
         """What is judged of rows as a whole, and of vectors."""
         sampled = run.sampled
         rows = [] if sampled is None else self._rows.judge(span, sampled, spec)
-        return [*rows, *self._vectors.judge(span, run.values, spec)]
+        return [*rows, *self._vectors.judge(span, seen.values, spec)]
 
-    def _evaluate(self, run: Run, spec: ModelSpec, told: Told) -> DriftSpan:
+    def _evaluate(self, run: Run, spec: ModelSpec, told: Told, seen: Observed) -> DriftSpan:
         span = DriftSpan(
             model=self._owner[0],
             version=self._owner[1],
@@ -142,8 +146,6 @@ class DriftWatch:
         )
         if run.n < spec.min_samples:
             return msgspec.structs.replace(span, not_computable=_too_few(run, spec))
-        before = self.spans.before(run, spec.drift.sliding_spans)
-        seen = Observed(counts(run.spans, run.digest), counts(before, run.digest), run.by_hour, run.values)
         return evaluate(span, spec, seen)
 
     @property

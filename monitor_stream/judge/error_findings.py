@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import msgspec
+
 from monitor_stream.events.codec import moment
-from monitor_stream.events.results import Finding, Severity
+from monitor_stream.events.results import Direction, Finding, Severity
 from monitor_stream.events.spec import ModelSpec
 from monitor_stream.judge.detectors import Alarm, Look, Verdict
 from monitor_stream.judge.performance import error_limit
@@ -13,29 +15,26 @@ from monitor_stream.judge.performance import error_limit
 
 def rise(alarm: Alarm, verdict: Verdict, spec: ModelSpec) -> Finding:
     """A confirmed alarm for the worse. It fires."""
-    return Finding(
-        signal="error",
-        check=alarm.detector,
+    return msgspec.structs.replace(
+        _of_alarm(alarm, verdict, "worse"),
+        firing=True,
         severity=_severity(alarm.after, alarm.count, verdict.expected, spec),
-        direction="worse",
-        start=moment(alarm.order),
-        end=moment(alarm.order),
-        n=alarm.count,
-        value=alarm.after,
-        expected=verdict.expected,
-        threshold=verdict.threshold,
-        effect=_effect(alarm.after, verdict.expected, verdict.threshold),
         detail=f"The {_name(spec)} of the last {alarm.count:,} is {alarm.after:.4g}, before it was {alarm.before:.4g}.",
     )
 
 
 def fall(alarm: Alarm, verdict: Verdict) -> Finding:
     """An alarm for the better, after which errors are as usual. It does not fire, and may be the end of an incident."""
+    return _of_alarm(alarm, verdict, "better")
+
+
+def _of_alarm(alarm: Alarm, verdict: Verdict, direction: Direction) -> Finding:
+    """The level after an alarm, as a finding that does not fire."""
     return Finding(
         signal="error",
         check=alarm.detector,
         firing=False,
-        direction="better",
+        direction=direction,
         start=moment(alarm.order),
         end=moment(alarm.order),
         n=alarm.count,

@@ -10,15 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-import pytest
 
 MEGABYTE = 1_000_000
 #: As many as are sampled of a column, so that the smaller file fills the samples.
 BLOCK_ROWS = 50_000
 #: What holds the text of the larger file, and no more, grows by twice as much.
 MAY_GROW = 20 * MEGABYTE
-
-STATUS = Path("/proc/self/status")
 
 #: Profiles one file after the other and prints the process's largest resident size so far, in bytes. `ru_maxrss` will
 #: not do: it begins with that of the process that started this one.
@@ -64,7 +61,6 @@ def csv(path: Path, blocks: int) -> Path:
     return path
 
 
-@pytest.mark.skipif(not STATUS.exists(), reason="the largest resident size is read from Linux's /proc")
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     """After a CSV of 20 MB, one of 60 MB takes hardly more."""
     files = [csv(tmp_path / "small.csv", 1), csv(tmp_path / "large.csv", 3)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -91,13 +91,14 @@ def judge(run: RunState, spec: ModelSpec) -> Iterator[Finding]:
     features = named(spec.features)
     looks = MONTH / max(run.end - run.start, 1.0) * max(len(features), 1) * len(FEATURES)
     alpha = min(spec.drift.false_alarms_per_month / looks, 0.01)
+    unseen = _by_feature(run.unseen)
     for name, feature in sorted(features.items()):
         row = _row(run, name)
         if row is not None:
-            for check in check_values(feature, row, _unseen(run, name), alpha):
-                yield _finding(run, name, check, alpha)
+            for check in check_values(feature, row, unseen.get(name, {}), alpha):
+                yield _finding(run, name, check)
     for check in check_records(run.records, run.n):
-        yield _finding(run, "", check, alpha)
+        yield _finding(run, "", check)
 
 
 def _row(run: RunState, name: str) -> Floats | None:
@@ -105,12 +106,15 @@ def _row(run: RunState, name: str) -> Floats | None:
     return None if row is None or not row[0] else np.array(row)
 
 
-def _unseen(run: RunState, feature: str) -> dict[str, float]:
-    parts = ((split_segment(group), count) for group, count in run.unseen.items())
-    return {value: count for (name, value), count in parts if name == feature}
+def _by_feature(unseen: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for group, count in unseen.items():
+        feature, value = split_segment(group)
+        found.setdefault(feature, {})[value] = count
+    return found
 
 
-def _finding(run: RunState, column: str, check: Check, alpha: float) -> Finding:
+def _finding(run: RunState, column: str, check: Check) -> Finding:
     share = check.faults / check.n if check.n else 0.0
     return Finding(
         signal="quality",
