@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from typing import Final
 
 from confluent_kafka import ConsumerGroupState, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, OffsetSpec
 
 from monitor_stream import topics
 from monitor_stream.config import confluent_config
@@ -21,6 +22,10 @@ _TIMEOUT_SECONDS: Final = 10.0
 #: Each fold, and the topic whose partitions it has.
 _FOLDS: Final[Mapping[FoldName, Topic]] = {"observe": "predictions", "judge": "deltas"}
 
+#: What a broker answers while the group's coordinator is being chosen or reads its topic.
+_SOON: Final = frozenset({"COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE", "NOT_COORDINATOR"})
+_PAUSE_SECONDS: Final = 0.2
+
 Pulse = Mapping[tuple[FoldName, int], tuple[int, int]]
 
 
@@ -28,22 +33,33 @@ def find_workers(settings: Settings) -> None:
     """Raise `BrokerError` while the consumer group of the application has members."""
     admin = AdminClient(confluent_config(settings) | {"log_level": 0})
     try:
-        (answer,) = admin.describe_consumer_groups(
-            [settings.application], request_timeout=_TIMEOUT_SECONDS
-        ).values()
-        group = answer.result()
+        group = _describe(admin, settings.application, time.monotonic() + _TIMEOUT_SECONDS)
     except KafkaException as error:
         if error.args[0].name() == "GROUP_ID_NOT_FOUND":  # nobody ever joined
             return
         raise BrokerError(
             f"Kafka at {settings.bootstrap} does not tell who is in the group {settings.application}: "
-            f"{error.args[0].str()}."
+            f"{error.args[0].str() or error.args[0].name()}."
         ) from error
     if group.members and group.state is not ConsumerGroupState.DEAD:
         raise BrokerError(
             f"{len(group.members)} workers of {settings.application} are running, or were killed a moment ago. Stop "
             f"them all, wait {settings.session_timeout_seconds:g} s, and try again."
         )
+
+
+def _describe(admin: AdminClient, group: str, deadline: float) -> ConsumerGroupDescription:
+    """Ask again, until `deadline`, while the broker only says that the group's coordinator is not ready."""
+    while True:
+        (answer,) = admin.describe_consumer_groups([group], request_timeout=_TIMEOUT_SECONDS).values()
+        try:
+            description: ConsumerGroupDescription = answer.result()
+        except KafkaException as error:
+            if error.args[0].name() not in _SOON or time.monotonic() > deadline:
+                raise
+        else:
+            return description
+        time.sleep(_PAUSE_SECONDS)
 
 
 def forget_all(settings: Settings) -> int:

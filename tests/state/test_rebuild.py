@@ -1,9 +1,11 @@
 """Beginning anew: what is forgotten, who is shut out, and when it is refused."""
 
 import asyncio
+from concurrent.futures import Future
 
 import pytest
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
 
 from monitor_stream import topics
 from monitor_stream.errors import BrokerError, StoreError
@@ -76,3 +78,22 @@ def test_members_of_the_group_are_seen(settings: Settings) -> None:
         find_workers(settings)
     consumer.close()
     find_workers(settings)
+
+
+def test_a_coordinator_that_is_being_chosen_is_asked_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that says only that the group's coordinator is elsewhere, or loading, is asked until it knows."""
+    real = AdminClient.describe_consumer_groups
+    refusals = [KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_LOAD_IN_PROGRESS]
+
+    def hesitant(admin: AdminClient, groups: list[str], **options: float) -> dict[str, Future[object]]:
+        if not refusals:
+            return dict(real(admin, groups, **options))
+        answer: Future[object] = Future()
+        answer.set_exception(KafkaException(KafkaError(refusals.pop())))
+        return {groups[0]: answer}
+
+    monkeypatch.setattr(AdminClient, "describe_consumer_groups", hesitant)
+    find_workers(settings)
+    assert not refusals
