@@ -57,13 +57,23 @@ class Scored(msgspec.Struct, frozen=True, array_like=True):
 
     order: bytes  # float64
     error: bytes  # float64
+    expected: bytes = (
+        b""  # float64, the error that was foretold, NaN where none was; empty where no error was
+    )
 
     @classmethod
-    def pack(cls, order: Floats, error: Floats) -> Scored:
-        return cls(order.astype("<f8").tobytes(), error.astype("<f8").tobytes())
+    def pack(cls, order: Floats, error: Floats, expected: Floats | None = None) -> Scored:
+        foretold = b"" if expected is None else expected.astype("<f8").tobytes()
+        return cls(order.astype("<f8").tobytes(), error.astype("<f8").tobytes(), foretold)
 
     def unpack(self) -> tuple[Floats, Floats]:
         return np.frombuffer(self.order, "<f8"), np.frombuffer(self.error, "<f8")
+
+    def foretold(self) -> Floats:
+        """The error that was foretold of each pair; NaN where none was."""
+        if self.expected:
+            return np.frombuffer(self.expected, "<f8")
+        return np.full(len(self.error) // 8, np.nan)
 
 
 #: Values of a categorical feature without a reference that have a code of their own: the first so many.
@@ -114,6 +124,65 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
         return hashes, np.frombuffer(self.rows, "<f8").reshape(len(hashes), -1)
 
 
+#: Outliers of a day and version that are kept as they are: those furthest from the reference.
+EXAMPLES = 20
+
+
+class Example(msgspec.Struct, frozen=True, array_like=True):
+    """A prediction that was unlike the reference, for a person to look at.
+
+    Samples of one day merge: join them, keep the `EXAMPLES` highest scores. `score` is how many times beyond its cut the
+    feature `reason` was (or ``grouped(feature, feature)``, whose values never came together: 1). Values of masked features
+    are ``"***"``, and all are absent where the spec does not want examples stored: then there is no example at all.
+    """
+
+    start: int  # of the day, Unix seconds
+    score: float
+    hash: int  # breaks ties: the one with the smaller hash is kept
+    time: float
+    prediction_id: str
+    reason: str
+    features: dict[str, float | bool | str | None]
+
+
+#: Scored pairs of a span that are kept to compare versions.
+PAIRED_ROWS = 5000
+
+
+class PairedSample(msgspec.Struct, frozen=True, array_like=True):
+    """Errors of one version on the pairs whose id has one of the `PAIRED_ROWS` smallest hashes of a span.
+
+    The span is that of the position time of the *label*, which all versions share. Samples of one span merge: join them, keep
+    the smallest hashes. Ids that two versions both answered are found in both, up to the smaller of their greatest hashes: a
+    uniform sample of the predictions that can be compared one by one. `segments` and `codes` tell the value of the segment
+    that the spec's `CompareRules` name; both are empty where they name none.
+    """
+
+    start: int
+    hashes: bytes  # uint64, ascending
+    errors: bytes  # float64
+    segments: list[str] = []
+    codes: bytes = b""  # uint16, index into `segments`
+
+    @classmethod
+    def pack(
+        cls,
+        start: int,
+        hashes: npt.NDArray[np.uint64],
+        errors: Floats,
+        segments: list[str] | None = None,
+        codes: npt.NDArray[np.uint16] | None = None,
+    ) -> PairedSample:
+        told = b"" if codes is None else codes.astype("<u2").tobytes()
+        return cls(
+            start, hashes.astype("<u8").tobytes(), errors.astype("<f8").tobytes(), segments or [], told
+        )
+
+    def unpack(self) -> tuple[npt.NDArray[np.uint64], Floats, npt.NDArray[np.uint16]]:
+        codes = np.frombuffer(self.codes, "<u2")
+        return np.frombuffer(self.hashes, "<u8"), np.frombuffer(self.errors, "<f8"), codes
+
+
 class VersionDelta(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a delta that concerns one version. `pending` is how many predictions of this source wait.
 
@@ -130,6 +199,8 @@ class VersionDelta(msgspec.Struct, frozen=True, kw_only=True):
     newest_label: float | None = None
     spec: ModelSpec | None = None
     samples: list[Sample] = []
+    examples: list[Example] = []
+    paired: list[PairedSample] = []
 
 
 class Delta(msgspec.Struct, frozen=True, kw_only=True):

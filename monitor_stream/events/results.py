@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from monitor_stream.events.delta import Outcome
+from monitor_stream.events.delta import Example, Outcome
 from monitor_stream.events.spec import Distance, Stage, Task
 
 
@@ -15,13 +15,32 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Performance over some scored pairs. A metric that cannot be computed is absent and has its reason.
 
     Names: regression ``mae rmse bias wape r2``; binary ``accuracy precision recall f1 log_loss brier auc base_rate
-    mean_score``; multiclass ``accuracy macro_f1 log_loss``.
+    mean_score``; multiclass ``accuracy macro_f1 log_loss``. `intervals` are of 95 %, by the sampling of pairs.
     """
 
     scored: int = 0
     bad: int = 0
     values: dict[str, float] = {}
     not_computable: dict[str, str] = {}
+    intervals: dict[str, tuple[float, float]] = {}
+
+
+class Estimates(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Performance as it is likely to be, before labels came: over `n` predictions, by the spec's `Estimator`.
+
+    `values` has metrics by the names of `Metrics`, `bands` where the realised value is to be expected in 95 of 100 windows if
+    nothing but the input moved (sampling, and how far estimates were off on the reference). `not_computable` says why one is
+    missing. `near_threshold` and `uncertainty` are means of scores as they came, and need no estimator. `contradicted` says
+    that, when the window was published, labels did not bear out what was foretold lately: do not trust these.
+    """
+
+    n: int = 0
+    values: dict[str, float] = {}
+    bands: dict[str, tuple[float, float]] = {}
+    not_computable: dict[str, str] = {}
+    near_threshold: float | None = None
+    uncertainty: float | None = None
+    contradicted: bool = False
 
 
 class SegmentResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +89,163 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     quality: dict[str, int] = {}
     latency_mean_seconds: float | None = None
     label_delay_mean_seconds: float | None = None
+    latency_quantiles: dict[str, float] = {}  # "0.5" "0.9" "0.95" "0.99" → seconds, within 6 %
+    timeouts: int = 0
+    outlier_share: float | None = None
+    estimates: Estimates | None = None
+
+
+class CalibrationBin(msgspec.Struct, frozen=True, kw_only=True):
+    """Scored pairs whose score lay in one bin: how many, their mean score, the share that was positive and its 95 % interval."""
+
+    n: int
+    mean_score: float
+    positive_share: float
+    low: float
+    high: float
+
+
+class Calibration(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a score of .3 comes true three times in ten: the reliability curve of [start, end), and what follows from it.
+
+    `ece` is the mean distance between mean score and share of positives over the bins, weighted by their size. The Brier score is
+    ``reliability - resolution + uncertainty`` (Murphy, 1973), but for what scores differ within a bin.
+    """
+
+    start: datetime
+    end: datetime
+    n: int
+    bins: list[CalibrationBin]
+    ece: float
+    reliability: float
+    resolution: float
+    uncertainty: float
+
+
+class GroupResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one sensitive group got: rates with their 95 % intervals, over `n` predictions and `scored` labels.
+
+    Names: binary ``selection_rate true_positive_rate false_positive_rate positive_predictive_value accuracy ece``; multiclass the
+    same with the class behind, ``selection_rate[cat]``; regression ``mean_prediction bias mae``.
+    """
+
+    value: str
+    n: int
+    scored: int
+    values: dict[str, float] = {}
+    intervals: dict[str, tuple[float, float]] = {}
+
+
+FairnessVerdict = Literal["fair", "unfair", "too early to say"]
+
+
+class FairnessGap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The largest difference between two groups in one respect, with its 95 % interval.
+
+    `criterion`: ``demographic_parity equal_opportunity equalised_odds predictive_parity calibration`` (classification),
+    ``mean_prediction bias mae`` (regression). `low` and `high` are of the difference; `ratio` is smaller over larger rate. The
+    verdict needs the whole interval on one side of the rule's limit.
+    """
+
+    criterion: str
+    difference: float
+    low: float
+    high: float
+    ratio: float | None = None
+    highest: str = ""
+    lowest: str = ""
+    metric: str = ""  # of `GroupResult`, on which they differ
+    verdict: FairnessVerdict = "too early to say"
+
+
+class Fairness(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one sensitive attribute's groups fared over [start, end); groups too small for a verdict are listed all the same."""
+
+    attribute: str
+    start: datetime
+    end: datetime
+    groups: list[GroupResult] = []
+    gaps: list[FairnessGap] = []
+    not_computable: str = ""
+
+
+class SegmentLoss(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How much of the loss of [start, end) a segment carries: `loss` is its excess error over the rest, times its size, over all.
+
+    `metric` is the error rate or the mean absolute error; `low` and `high` its 95 % interval. Ranked by the lower end of the
+    excess: by loss carried, not by noise.
+    """
+
+    segment: str
+    value: str
+    n: int
+    metric: float
+    low: float
+    high: float
+    rest: float
+    loss: float
+
+
+class Contradiction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Labels against what was foretold of them: the mean gap (error less foretold error) and where it lies with certainty 1 − α at
+    any time one looks (a confidence sequence). `active` since `since` until they agree again; `labels` is how many had been
+    looked at when it became so, `seen` how many were looked at in all.
+    """
+
+    active: bool
+    since: datetime | None = None
+    labels: int = 0
+    seen: int = 0
+    gap: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    times: int = 0  # how often it became active
+
+
+class AttributionDrift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which features the model leans on over [start, end), against the ranking of the reference (`Feature.importance`).
+
+    `shares` is the mean absolute attribution of each feature over the sum of all; `rank_correlation` is Spearman's,
+    `ndcg` with the reference's importance as gain.
+    """
+
+    start: datetime
+    end: datetime
+    n: int
+    shares: dict[str, float] = {}
+    rank_correlation: float | None = None
+    ndcg: float | None = None
+    drifted: bool = False
+    not_computable: str = ""
+
+
+ComparisonVerdict = Literal["better", "worse", "no difference", "too early to say"]
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A challenger (or shadow) against the champion of its model: `effect` is its mean error less the champion's, below 0 where it
+    is better, in [low, high] with certainty 1 − α however often one looks.
+
+    `paired` says whether both answered the same ids, or were only at work in the same spans. `n` is how many pairs (or
+    predictions of the challenger) count. `group` is a segment's, where the spec asks for it.
+    """
+
+    champion: str
+    challenger: str
+    group: str = ""
+    paired: bool
+    n: int
+    spans: int
+    since: datetime
+    until: datetime
+    champion_error: float
+    challenger_error: float
+    effect: float
+    low: float
+    high: float
+    alpha: float
+    verdict: ComparisonVerdict = "too early to say"
+    decided: datetime | None = None
 
 
 Direction = Literal["worse", "better", "moved"]
@@ -145,15 +321,23 @@ class DriftSpan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 #: What an incident is about. `error`: performance; `feature_drift`, `prediction_drift` (score too), `label_drift`,
 #: `multivariate_drift`: distributions; `quality`: values that are missing, wrong, unseen, frozen or swapped; `volume`: how
-#: many predictions come.
+#: many predictions come; `estimated_error`: performance as it is likely to be, before labels; `contradiction`: labels do not
+#: bear that out; `fairness`: groups are treated unlike; `outliers`: single predictions unlike the reference;
+#: `attribution_drift`: the model leans on other features; `service`: answers that are late or fail.
 Signal = Literal[
     "error",
+    "estimated_error",
+    "contradiction",
+    "fairness",
+    "service",
     "feature_drift",
     "prediction_drift",
     "label_drift",
     "multivariate_drift",
     "quality",
     "volume",
+    "outliers",
+    "attribution_drift",
 ]
 Severity = Literal["warning", "critical"]
 
@@ -193,6 +377,39 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     silenced_until: datetime | None = None
 
 
+class Suspect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A feature that may be why: `rank` is drift (value over threshold) times importance (its share of all; 1/k where nobody said)."""
+
+    feature: str
+    rank: float
+    drift: float
+    importance: float | None = None
+    top: list[tuple[str, float, float]] = []
+
+
+class OtherChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something else that changed at about the same time."""
+
+    what: Literal["version", "spec", "volume", "quality", "latency", "failures", "upstream"]
+    at: datetime
+    detail: str
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known about the cause of an incident.
+
+    `since` is the start of the first window affected. `before` and `after` are a few sampled rows from either side of it, by feature
+    (masked ones hidden, none where the spec does not want examples stored).
+    """
+
+    since: datetime
+    suspects: list[Suspect] = []
+    segments: list[SegmentLoss] = []
+    changes: list[OtherChange] = []
+    before: list[dict[str, float | str | None]] = []
+    after: list[dict[str, float | str | None]] = []
+
+
 class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something a person should know: one for one change, however many checks and columns saw it.
 
@@ -215,6 +432,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     resolved: datetime | None = None
     summary: str
     evidence: list[Finding] = []
+    why: Explanation | None = None
     acknowledged: Acknowledgement | None = None
 
 
@@ -288,6 +506,13 @@ class VersionResults(msgspec.Struct, frozen=True, kw_only=True):
     drift: list[DriftSpan] = []  # the newest 100; of all but a few only what had drifted, and the label
     incidents_opened: dict[Severity, int] = {}  # since the first event, by the severity they opened with
     reference_made: float | None = None  # when the references were, or up to when they were learned
+    # Of the newest settled day that could be judged, but for the first:
+    calibration: Calibration | None = None
+    fairness: list[Fairness] = []
+    segment_losses: list[SegmentLoss] = []  # the 10 that carry most
+    attribution: AttributionDrift | None = None
+    contradiction: Contradiction | None = None
+    examples: list[Example] = []  # of the newest day that has some
 
 
 class ModelResults(msgspec.Struct, frozen=True, kw_only=True):
@@ -301,6 +526,7 @@ class ModelResults(msgspec.Struct, frozen=True, kw_only=True):
     watermark: float | None
     versions: dict[str, VersionResults]
     incidents: list[Incident]  # open ones, and the newest 100 resolved
+    comparisons: list[Comparison] = []
 
 
 class SourceResults(msgspec.Struct, frozen=True, kw_only=True):

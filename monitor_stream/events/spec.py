@@ -159,6 +159,108 @@ class DriftRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     sliding_spans: Annotated[int, Meta(ge=0, le=400)] = 0
 
 
+class IsotonicMap(msgspec.Struct, frozen=True, kw_only=True):
+    """From a score to the share of the reference rows with it that were positive: linear between the points, constant
+    outside (isotonic regression by pool adjacent violators; Zadrozny and Elkan, 2002).
+    """
+
+    scores: list[float]
+    probabilities: list[float]
+
+
+class LossModel(msgspec.Struct, frozen=True, kw_only=True):
+    """The absolute error that is to be expected of a prediction in a regression: `intercept` plus one weight for each column,
+    by the bin of the column's reference into which its value falls; the last weight is that of a missing value. Columns are
+    features and ``__prediction__``. A sum below 0 counts as 0.
+    """
+
+    intercept: float
+    weights: dict[str, list[float]]
+
+
+class Estimator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How right a model is likely to be, before labels come; fitted on the reference rows.
+
+    Parameters
+    ----------
+    maps
+        Binary: the map of the positive class, under its name. Multiclass: one for each class.
+    loss
+        Regression.
+    spread
+        Metric → how far the realised value lay from the estimated one over the windows of the reference, sampling apart
+        (standard deviation).
+    gap
+        Of error less foretold error: its mean and spread over the drift spans of the reference, as an error signal.
+    """
+
+    maps: dict[str, IsotonicMap] = {}
+    loss: LossModel | None = None
+    spread: dict[str, float] = {}
+    gap: ErrorScale | None = None
+
+
+class CategoryPair(msgspec.Struct, frozen=True, kw_only=True):
+    """Which values of two categorical features came together in the reference rows.
+
+    `seen[i]` is a bit mask in hexadecimal of the values of `second` (their places among its reference's `shares`) that came
+    with the i-th value of `first`.
+    """
+
+    first: Name
+    second: Name
+    seen: list[str]
+
+
+class OutlierRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When a single prediction is unlike the reference.
+
+    A number is beyond its cut where ``|value - median| / (IQR / 1.349)``, both of the feature's reference, is above `cuts`; two
+    categories, both known, where they never came together; a value that the reference has not seen always is. `share` is the
+    share of the reference's own rows that are outliers by this, `std` how far it differs from span to span, sampling apart.
+    """
+
+    cuts: dict[str, float] = {}
+    pairs: list[CategoryPair] = []
+    share: float = 0.0
+    std: float = 0.0
+
+
+class FairnessRules(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """From where on groups are treated unlike: a difference of rates beyond `difference`, or a ratio of rates below `ratio`
+    (the four-fifths rule; above its inverse, the other way round). In a regression, a gap of mean errors beyond `difference`
+    times the mean absolute error. Nothing is said of groups with fewer than `min_group` predictions (or labels).
+    """
+
+    difference: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.1
+    ratio: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.8
+    min_group: Annotated[int, Meta(ge=10)] = 100
+
+
+class ServiceRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The model's own objective for its answers: a share `quantile` of them within `latency_seconds`, at most `failed_share`
+    failed. What takes longer than `timeout_seconds` counts as a time-out.
+    """
+
+    latency_seconds: Seconds | None = None
+    quantile: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.99
+    failed_share: Share | None = None
+    timeout_seconds: Seconds | None = None
+
+
+class CompareRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How a challenger or shadow is held against the champion of its model: by a test that may be looked at any time and is
+    wrong with probability `alpha` at most. A difference below `minimum_effect` (in the unit of the error signal) is none. Also
+    by the values of `segment`, where one is named.
+    """
+
+    alpha: Annotated[float, Meta(gt=0.0, le=0.5)] = 0.05
+    minimum_effect: Annotated[float, Meta(ge=0.0)] = 0.0
+    segment: str = ""
+
+
 class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """See the module's docstring. Every duration is in seconds of event time.
 
@@ -184,6 +286,14 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
         The share of scored predictions that should not be bad.
     learned_until
         Where it is not 0, the references were learned from the stream itself, up to this event time.
+    sensitive
+        Names of groups (found as segments are) between which the model should make no difference.
+    segment_pairs
+        Pairs of segments whose values are also followed together.
+    interval_level
+        How often the truth should lie within the `interval` of an event.
+    store_examples, masked
+        Whether outliers may be kept as they are, for people to look at; and the features whose values are hidden then.
     """
 
     model: Name
@@ -218,6 +328,15 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     created: float = 0.0
     inferred: bool = False
     learned_until: float = 0.0
+    segment_pairs: list[tuple[Name, Name]] = []
+    interval_level: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.9
+    estimator: Estimator | None = None
+    outliers: OutlierRules | None = None
+    fairness: FairnessRules = FairnessRules()
+    service: ServiceRules = ServiceRules()
+    compare: CompareRules = CompareRules()
+    store_examples: bool = True
+    masked: list[Name] = []
 
     @property
     def key(self) -> str:

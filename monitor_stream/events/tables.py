@@ -26,6 +26,17 @@ TableName = Literal[
     "errors",
     "histograms",
     "unseen",
+    "answers",
+    "latencies",
+    "calibration",
+    "proxies",
+    "estimates",
+    "estimated_scores",
+    "estimated_confusion",
+    "group_classes",
+    "group_confusion",
+    "outliers",
+    "attributions",
 ]
 
 #: Upper bounds of histogram buckets; one more column counts what lies above, and one more holds the sum.
@@ -54,21 +65,58 @@ ERROR_BOUNDS: Final = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 SCORE_BINS: Final = 400
 SCORE_LOGIT_LIMIT: Final = 10.0
 
+#: Answer times are counted by their logarithm in `latencies`: see `latency_bins`.
+LATENCY_BINS: Final = 128
+
+#: Scores are counted in so many bins of equal mass on the reference in `calibration`: see `calibration_bins`.
+CALIBRATION_BINS: Final = 10
+
 #: One row a window and segment: all predictions, and those that failed (`error` in the event).
 TRAFFIC: Final = ("predictions", "failed")
 
+#: One row a window and segment: predictions with an answer that fits the task, the sum of these answers and of their squares:
+#: 1 for the positive class (binary), the prediction less the mean of its reference (regression).
+ANSWERS: Final = ("answered", "answer", "answer_squared")
+
 #: Sums over scored pairs. `label` and `label_squared` are centred on the mean of the spec's label reference
 #: (0 without one), so that a large mean does not drown a small variance. `bad` counts pairs outside the tolerance.
+#: `quartic_error` is the sum of the squares of what `squared_error` sums, `log_loss_squared` that of the log losses:
+#: they make intervals. `error_by_label` is the sum of |error| · |label|. `estimated` counts the pairs whose error was
+#: foretold (`Estimator`), `gap` sums error less foretold error over them, `gap_squared` its square.
 PERFORMANCE: Final[dict[Task, tuple[str, ...]]] = {
     "regression": (
         "scored", "bad", "error", "absolute_error", "squared_error", "label", "label_squared", "absolute_label",
+        "quartic_error", "error_by_label", "with_interval", "covered", "interval_width",
+        "estimated", "gap", "gap_squared",
     ),
     "binary": (
         "scored", "bad", "true_positive", "false_positive", "true_negative", "false_negative",
         "with_score", "log_loss", "squared_error", "score",
+        "log_loss_squared", "quartic_error", "estimated", "gap", "gap_squared",
     ),
-    "multiclass": ("scored", "bad", "with_score", "log_loss"),
+    "multiclass": (
+        "scored", "bad", "with_score", "log_loss", "log_loss_squared", "estimated", "gap", "gap_squared",
+    ),
 }  # fmt: skip
+
+#: What is foretold of predictions before their labels come, by the spec's `Estimator`: expected counts of each cell,
+#: expected losses; `variance` sums the variances of the errors (p (1 − p)). In a multiclass task `correct` is the
+#: expected number of right answers.
+ESTIMATES: Final[dict[Task, tuple[str, ...]]] = {
+    "regression": ("predictions", "absolute_error"),
+    "binary": (
+        "predictions", "true_positive", "false_positive", "true_negative", "false_negative",
+        "log_loss", "squared_error", "variance",
+    ),
+    "multiclass": ("predictions", "correct", "log_loss", "variance"),
+}  # fmt: skip
+
+#: Scores within this distance of the threshold are near it (binary); in a multiclass task, the two highest
+#: probabilities lie at most so far apart.
+NEAR: Final = 0.05
+
+#: Classes of a sensitive group that are counted on their own: the first so many, the rest together.
+GROUP_CLASSES: Final = 10
 
 #: One row a window and feature (also "__prediction__", "__score__", "__target__"). Moments are centred on the
 #: reference mean, 0 without one; `values` counts attempts, so finite = values - missing - wrong_type. The components of a
@@ -90,7 +138,7 @@ MAX_COMPONENTS: Final = 1024
 MAX_UNSEEN: Final = 20
 UNSEEN_CHARACTERS: Final = 64
 
-#: Columns of every table but `performance`, whose columns follow the task.
+#: Columns of every table but `performance` and `estimates`, whose columns follow the task.
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "traffic": TRAFFIC,
     "latency": (*(f"le_{bound:g}" for bound in LATENCY_BOUNDS), "above", "sum"),  # group ""
@@ -110,6 +158,29 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "unseen": (
         "values",
     ),  # group: segment_group(feature, value), at most `MAX_UNSEEN` values a feature, then OTHER
+    "answers": ANSWERS,  # group: as in `traffic`; not in a multiclass task
+    "latencies": tuple(f"bin_{index}" for index in range(LATENCY_BINS)),  # group ""
+    "calibration": tuple(
+        f"{what}_{index}" for index in range(CALIBRATION_BINS) for what in ("pairs", "score", "positive")
+    ),  # group "" and those of the spec's sensitive names; in a multiclass task: the highest probability, and right answers
+    "proxies": (
+        "scores",
+        "near_threshold",
+        "uncertainty",
+    ),  # group ""; `uncertainty` sums 1 - highest probability
+    "estimated_scores": tuple(
+        f"bin_{index}" for index in range(SCORE_BINS)
+    ),  # group "negative" | "positive": expected numbers of each, binary only
+    "estimated_confusion": (
+        "pairs",
+    ),  # group confusion_group(prediction, class): expected numbers, multiclass only
+    "group_classes": ("predictions",),  # group: grouped(sensitive group, predicted class), multiclass only
+    "group_confusion": ("pairs",),  # group: grouped(sensitive group, confusion_group(…)), multiclass only
+    "outliers": (
+        "rows",
+        "outliers",
+    ),  # group "" (rows that were looked at), a feature or grouped(feature, feature): what made a row an outlier
+    "attributions": ("values", "absolute", "sum"),  # group: the feature's name
 }
 
 #: Record-level findings that are counted and change nothing else.
@@ -132,7 +203,9 @@ def columns(table: TableName, task: Task) -> tuple[str, ...]:
     >>> columns("traffic", "binary")
     ('predictions', 'failed')
     """
-    return PERFORMANCE[task] if table == "performance" else COLUMNS[table]
+    if table == "performance":
+        return PERFORMANCE[task]
+    return ESTIMATES[task] if table == "estimates" else COLUMNS[table]
 
 
 def segment_group(name: str, value: str) -> str:
@@ -187,3 +260,31 @@ def split_confusion(group: str) -> tuple[str, str]:
     """
     prediction, _, label = group.partition("\x1f")
     return prediction, label
+
+
+def grouped(group: str, rest: str) -> str:
+    r"""A group within a group: the sensitive group or feature first.
+
+    >>> split_grouped(grouped("sex=f", confusion_group("cat", "dog")))
+    ('sex=f', 'cat\x1fdog')
+    """
+    return f"{group}\x1f{rest}"
+
+
+def split_grouped(group: str) -> tuple[str, str]:
+    """Both parts of `grouped`."""
+    first, _, rest = group.partition("\x1f")
+    return first, rest
+
+
+#: Between the names, and between the values, of two segments taken together.
+TOGETHER: Final = " & "
+
+
+def pair_name(first: str, second: str) -> str:
+    """The name of two segments taken together (`ModelSpec.segment_pairs`); its values are made alike.
+
+    >>> segment_group(pair_name("carrier", "origin"), pair_name("UA", "EWR"))
+    'carrier & origin=UA & EWR'
+    """
+    return f"{first}{TOGETHER}{second}"

@@ -54,6 +54,9 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         Why there is no answer, in a few words: the prediction failed.
     attributions
         What each feature contributed to the answer.
+    interval
+        The range in which the truth is expected, lower end first (regression); the spec says how often
+        (`ModelSpec.interval_level`).
 
     Examples
     --------
@@ -77,6 +80,7 @@ class Prediction(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     latency_seconds: Annotated[float, Meta(ge=0.0)] | None = None
     error: Annotated[str, Meta(max_length=200)] | None = None
     attributions: dict[str, float] | None = None
+    interval: tuple[float, float] | None = None
 
 
 class Label(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -11,7 +11,7 @@ from monitor_stream.events.fold import Changes, State
 
 #: The field that names the version of all others.
 SCHEMA_KEY: Final = "schema"
-SCHEMA: Final = b"2"
+SCHEMA: Final = b"3"
 
 Kind = Literal[
     "model", "incidents", "resolved", "version", "spec", "monitor", "detections", "held", "window", "shown", "day", "shown_day",
@@ -64,7 +64,7 @@ class Journal:
     >>> journal = Journal({})
     >>> journal.put("a", lambda: b"1")
     >>> journal.take().puts
-    {'schema': b'2', 'a': b'1'}
+    {'schema': b'3', 'a': b'1'}
     >>> journal.delete("a")
     >>> journal.take()
     Changes(puts={}, deletes=['a'])

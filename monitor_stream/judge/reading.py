@@ -17,14 +17,15 @@ from monitor_stream.events.delta import (
     Table,
     VersionDelta,
 )
-from monitor_stream.events.tables import COLUMNS, PERFORMANCE, TableName
+from monitor_stream.events.tables import COLUMNS, ESTIMATES, PERFORMANCE, TableName
 from monitor_stream.judge.sampled import SampledRows
 from monitor_stream.judge.sums import Rows
 
 #: Times that a calendar has: 1970 to 9999.
 _LAST: Final = 253_402_300_799.0
 _WIDTHS: Final[dict[str, frozenset[int]]] = {name: frozenset({len(c)}) for name, c in COLUMNS.items()} | {
-    "performance": frozenset(len(columns) for columns in PERFORMANCE.values())
+    "performance": frozenset(len(columns) for columns in PERFORMANCE.values()),
+    "estimates": frozenset(len(columns) for columns in ESTIMATES.values()),
 }
 
 

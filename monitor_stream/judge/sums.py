@@ -198,7 +198,7 @@ class Sums:
 def task_of(columns: int) -> Task:
     """The task whose `performance` sums have so many columns.
 
-    >>> task_of(10)
+    >>> task_of(len(PERFORMANCE["binary"]))
     'binary'
     """
     return _TASKS[columns]

@@ -15,19 +15,18 @@ import numpy as np
 from monitor_stream.events.delta import Floats, Ints, Outcome, Sample, Scored, Table
 from monitor_stream.events.spec import ModelSpec, NumericReference
 from monitor_stream.events.tables import (
-    COLUMNS,
     DELAY_BOUNDS,
     ERROR_BOUNDS,
     FEATURES,
     HISTOGRAM_BINS,
     LATENCY_BOUNDS,
-    PERFORMANCE,
     PREDICTION,
     SCORE,
     SCORE_BINS,
     TARGET,
     Check,
     TableName,
+    columns,
 )
 from monitor_stream.observe.answer_histograms import AnswerHistogram
 from monitor_stream.observe.columns import Array, Columns
@@ -263,8 +262,8 @@ class Era:
     def _rows(self, table: TableName) -> Rows:
         rows = self._tables.get(table)
         if rows is None:
-            columns = PERFORMANCE[self.spec.task] if table == "performance" else COLUMNS[table]
-            rows = self._tables[table] = Rows(1 if table in _BINNED else len(columns))
+            wide = len(columns(table, self.spec.task))
+            rows = self._tables[table] = Rows(1 if table in _BINNED else wide)
         return rows
 
     def _by_segment(self, table: TableName, windows: Windows, segments: Array, sums: Floats) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 from monitor_stream.events.codec import encode_delta
 from monitor_stream.events.delta import Delta, Outcome, Sample, Scored, Table, VersionDelta
 from monitor_stream.events.fold import Batch, Limits, Seat
-from monitor_stream.events.spec import ModelSpec, Specs
-from monitor_stream.events.tables import TableName
+from monitor_stream.events.spec import ModelSpec, Specs, Task
+from monitor_stream.events.tables import PERFORMANCE, TableName
 from monitor_stream.judge import Judge
 
 SEAT = Seat(partition=0, partitions=1, epoch=1)
@@ -24,6 +24,12 @@ def table(rows: Sequence[Row]) -> Table:
     return Table.pack(
         windows, [group for _, group, _ in rows], np.array([sums for _, _, sums in rows], np.float64)
     )
+
+
+def performance(rows: Sequence[Row], task: Task) -> list[Row]:
+    """Rows with the columns that a test does not speak of: 0."""
+    width = len(PERFORMANCE[task])
+    return [(start, group, [*sums, *[0.0] * (width - len(sums))]) for start, group, sums in rows]
 
 
 def scored(errors: Sequence[tuple[float, float]]) -> Scored:
@@ -45,7 +51,11 @@ def part(
         digest=spec.digest,
         pending=pending,
         outcomes=dict(outcomes or {}),
-        tables={name: table(rows) for name, rows in (tables or {}).items() if rows},
+        tables={
+            name: table(performance(rows, spec.task) if name == "performance" else rows)
+            for name, rows in (tables or {}).items()
+            if rows
+        },
         scored=scored(errors) if errors else None,
         spec=learned,
         samples=list(samples),

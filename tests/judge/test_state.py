@@ -87,7 +87,7 @@ def test_state_of_another_schema_is_refused() -> None:
     fold = judge(SPEC)
     feed(fold, Source(), T)
     state = dict(fold.changes().puts)
-    assert state["schema"] == b"2"
+    assert state["schema"] == b"3"
     for other in ({"schema": b"99"}, {"schema": b""}):
         with pytest.raises(UnknownSchemaError, match="monitor-stream rebuild"):
             judge(SPEC, state=state | other)

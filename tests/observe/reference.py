@@ -325,14 +325,15 @@ def _score(
         centred = truth - (spec.label.mean if isinstance(spec.label, NumericReference) else 0.0)
         scale = spec.error_scale.mean if spec.error_scale else 1.0
         out.add((model, version, "errors", start, ""), _histogram(ERROR_BOUNDS, abs(error) / scale))
-        return abs(error), [1.0, float(bad), error, abs(error), error**2, centred, centred**2, abs(truth)]
+        sums = [1.0, float(bad), error, abs(error), error**2, centred, centred**2, abs(truth)]
+        return abs(error), [*sums, error**4, abs(error * truth), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     wrong = float(answer != truth)
     if spec.task == "binary":
         sums = [1.0, wrong, float(answer and truth), float(answer and not truth)]
-        sums += [float(not answer and not truth), float(not answer and truth), 0.0, 0.0, 0.0, 0.0]
+        sums += [float(not answer and not truth), float(not answer and truth), *[0.0] * 9]
         if score is not None:
             loss = -math.log(max(score if truth else 1.0 - score, 1e-15))
-            sums[6:] = [1.0, loss, (score - truth) ** 2, score]
+            sums[6:12] = [1.0, loss, (score - truth) ** 2, score, loss**2, (score - truth) ** 4]
             inner = min(max(score, 1e-15), 1.0 - 1e-15)
             place_of = min(max(math.floor((math.log(inner) - math.log1p(-inner) + 10.0) / 0.05), 0), 399)
             row = [0.0] * 400
@@ -342,7 +343,7 @@ def _score(
     chance = (event.get("scores") or {}).get(truth)
     out.add((model, version, "confusion", start, f"{answer}\x1f{truth}"), [1.0])
     loss = 0.0 if chance is None else -math.log(max(_single(chance), 1e-15))
-    return wrong, [1.0, wrong, float(chance is not None), loss]
+    return wrong, [1.0, wrong, float(chance is not None), loss, loss**2, 0.0, 0.0, 0.0]
 
 
 def _single(value: float) -> float:

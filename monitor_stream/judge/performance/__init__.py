@@ -41,7 +41,8 @@ def metrics(
 
     Examples
     --------
-    >>> row = np.array([2.0, 1.0, -1.0, 3.0, 5.0, 0.0, 2.0, 20.0])
+    >>> row = np.zeros(len(PERFORMANCE["regression"]))
+    >>> row[:8] = [2.0, 1.0, -1.0, 3.0, 5.0, 0.0, 2.0, 20.0]
     >>> metrics("regression", row).values
     {'mae': 1.5, 'rmse': 1.581..., 'bias': -0.5, 'wape': 0.15, 'r2': -1.5}
     """

@@ -88,6 +88,9 @@ class BinaryScorer:
         scored = ~np.isnan(score)
         chance = np.where(scored, score, 0.5)
         of_truth = np.clip(np.where(true, chance, 1.0 - chance), CLIP, 1.0)
+        loss = np.where(scored, -np.log(of_truth), 0.0)
+        squared = np.where(scored, (chance - true) ** 2, 0.0)
+        none = np.zeros(len(wrong))
         sums = np.stack(
             [
                 np.ones(len(wrong)),
@@ -97,9 +100,14 @@ class BinaryScorer:
                 ~said & ~true,
                 ~said & true,
                 scored,
-                np.where(scored, -np.log(of_truth), 0.0),
-                np.where(scored, (chance - true) ** 2, 0.0),
+                loss,
+                squared,
                 np.where(scored, chance, 0.0),
+                loss * loss,
+                squared * squared,
+                none,
+                none,
+                none,
             ]
         )
         return Scores(sums, wrong, {"scores": _score_codes(chance, true, scored)})

@@ -73,7 +73,9 @@ class MulticlassScorer:
         scored = ~np.isnan(of_truth)
         loss = -np.log(np.clip(np.where(scored, of_truth, 1.0), CLIP, 1.0))
         pairs = self._said.codes(word) * _SPAN + self._true().codes(truth)
-        return Scores(np.stack([np.ones(len(wrong)), wrong, scored, loss]), wrong, {"confusion": pairs})
+        none = np.zeros(len(wrong))
+        sums = np.stack([np.ones(len(wrong)), wrong, scored, loss, loss * loss, none, none, none])
+        return Scores(sums, wrong, {"confusion": pairs})
 
     def group(self, table: TableName, code: int) -> str:
         return confusion_group(self._said.name(code // _SPAN), self._true().name(code % _SPAN))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from monitor_stream.events.tables import TableName
 from monitor_stream.observe.columns import Array
 from monitor_stream.observe.scoring.answers import NUMBER, Answers, Scores, Truths, Words
 from monitor_stream.observe.values import MAX_NUMBER
+
+#: Squares above this count as this in a sum of their squares, which would not be finite otherwise.
+_LARGEST_SQUARE: Final = 1e140
 
 
 class RegressionScorer:
@@ -54,8 +57,26 @@ class RegressionScorer:
         if self._relative is not None:
             bad |= size > self._relative * np.abs(truth)
         label = truth - self._centre
+        squared, far, none = error * error, np.abs(truth), np.zeros(len(error))
         sums = np.stack(
-            [np.ones(len(error)), bad, error, size, error * error, label, label * label, np.abs(truth)]
+            [
+                np.ones(len(error)),
+                bad,
+                error,
+                size,
+                squared,
+                label,
+                label * label,
+                far,
+                np.minimum(squared, _LARGEST_SQUARE) ** 2,
+                size * far,
+                none,
+                none,
+                none,
+                none,
+                none,
+                none,
+            ]
         )
         return Scores(sums, size, {}, size / self._scale)
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from monitor_stream.events.delta import Floats
 from monitor_stream.events.score_bins import score_bin
+from monitor_stream.events.spec import Task
 from monitor_stream.events.tables import PERFORMANCE, SCORE_BINS, confusion_group
 
 
@@ -18,8 +19,10 @@ def regression_row(prediction: Floats, label: Floats, centre: float = 0.0) -> Fl
         "label": centred.sum(),
         "label_squared": np.square(centred).sum(),
         "absolute_label": np.abs(label).sum(),
+        "quartic_error": np.sum(error**4),
+        "error_by_label": np.sum(np.abs(error) * np.abs(label)),
     }
-    return np.array([sums[name] for name in PERFORMANCE["regression"]], float)
+    return _row(sums, "regression")
 
 
 def binary_row(score: Floats, label: Floats, threshold: float = 0.5) -> Floats:
@@ -36,8 +39,10 @@ def binary_row(score: Floats, label: Floats, threshold: float = 0.5) -> Floats:
         "log_loss": -np.sum(np.where(positive, np.log(clipped), np.log1p(-clipped))),
         "squared_error": np.square(score - label).sum(),
         "score": score.sum(),
+        "log_loss_squared": np.sum(np.where(positive, np.log(clipped), np.log1p(-clipped)) ** 2),
+        "quartic_error": np.sum((score - label) ** 4),
     }
-    return np.array([sums[name] for name in PERFORMANCE["binary"]], float)
+    return _row(sums, "binary")
 
 
 def score_counts(score: Floats, label: Floats) -> Floats:
@@ -50,7 +55,12 @@ def multiclass_row(
 ) -> Floats:
     wrong = sum(p != t for p, t in zip(prediction, label, strict=True))
     sums = {"scored": len(label), "bad": wrong, "with_score": with_score, "log_loss": log_loss}
-    return np.array([sums[name] for name in PERFORMANCE["multiclass"]], float)
+    return _row(sums, "multiclass")
+
+
+def _row(sums: dict[str, float], task: Task) -> Floats:
+    """Columns that are not named hold what these pairs have not: intervals, and errors that were foretold."""
+    return np.array([sums.get(name, 0.0) for name in PERFORMANCE[task]], float)
 
 
 def confusion(prediction: list[str], label: list[str]) -> dict[str, float]:

@@ -3,6 +3,7 @@ import pytest
 from sklearn import metrics as batch
 
 from monitor_stream.events.delta import Floats
+from monitor_stream.events.tables import PERFORMANCE
 from monitor_stream.judge.performance import metrics
 from tests.judge.performance.pairs import binary_row, score_counts
 
@@ -104,7 +105,7 @@ def test_pairs_without_scores_lack_what_needs_scores() -> None:
 
 def test_nothing_scored_gives_reasons_only() -> None:
     """An empty window has no metric, and says why."""
-    found = metrics("binary", np.zeros(10), scores=np.zeros((2, 400)))
+    found = metrics("binary", np.zeros(len(PERFORMANCE["binary"])), scores=np.zeros((2, 400)))
     assert not found.values
     assert set(found.not_computable.values()) == {"no scored pairs"}
     assert len(found.not_computable) == 9

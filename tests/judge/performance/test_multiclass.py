@@ -3,6 +3,7 @@ import pytest
 from sklearn import metrics as batch
 
 from monitor_stream.events.spec import OTHER
+from monitor_stream.events.tables import PERFORMANCE
 from monitor_stream.judge.performance import metrics
 from tests.judge.performance.pairs import confusion, multiclass_row
 
@@ -35,7 +36,7 @@ def test_classes_beyond_the_bound_have_no_f1_of_their_own() -> None:
 
 def test_what_is_not_there_has_its_reason() -> None:
     """No pairs, no scores, no confusion matrix: each metric says which it lacks."""
-    empty = metrics("multiclass", np.zeros(4), confusion={})
+    empty = metrics("multiclass", np.zeros(len(PERFORMANCE["multiclass"])), confusion={})
     assert empty.not_computable == dict.fromkeys(("accuracy", "macro_f1", "log_loss"), "no scored pairs")
     segment = metrics("multiclass", multiclass_row(["a"], ["a"]))
     assert segment.values == {"accuracy": 1.0}

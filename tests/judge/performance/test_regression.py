@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as batch
 
+from monitor_stream.events.tables import PERFORMANCE
 from monitor_stream.judge.performance import metrics
 from tests.judge.performance.pairs import regression_row
 
@@ -49,7 +50,7 @@ def test_labels_of_zero_have_no_wape() -> None:
 
 def test_nothing_scored_gives_reasons_only() -> None:
     """An empty window has no metric, and says why."""
-    found = metrics("regression", np.zeros(8))
+    found = metrics("regression", np.zeros(len(PERFORMANCE["regression"])))
     assert not found.values
     assert set(found.not_computable) == {"mae", "rmse", "bias", "wape", "r2"}
     assert set(found.not_computable.values()) == {"no scored pairs"}
