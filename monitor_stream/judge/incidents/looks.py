@@ -17,6 +17,13 @@ MOMENTARY: Final = frozenset({"adwin", "page_hinkley"})
 #: The order in which a person is told.
 SIGNALS: Final[tuple[Signal, ...]] = get_args(Signal)
 
+#: Signals that are judged when all labels of a stretch are in; errors of a segment are, too.
+SETTLED: Final = frozenset[Signal]({"label_drift", "fairness"})
+#: Signals that are known when labels have come, up to a horizon after what caused them.
+LATE: Final = SETTLED | frozenset[Signal]({"error", "contradiction"})
+#: Signals that page where they are critical: right answers are missing, or likely to be, or there is no answer in time.
+LOSS: Final = frozenset[Signal]({"error", "estimated_error", "service"})
+
 #: What is followed apart: signal, column, check. The checks on errors look at one series, and share a track.
 Key = tuple[Signal, str, str]
 
@@ -52,8 +59,8 @@ def looks(findings: Iterable[Finding], spec: ModelSpec) -> Iterator[Look]:
     """
     told = (finding for finding in findings if _speaks(finding))
     for (key, start, end), together in itertools.groupby(told, _place):
-        # Labels, and errors of a segment, are judged when the span has settled; all else was due at its end.
-        settled = key[0] == "label_drift" or (key[0] == "error" and key[1])
+        # What settled days tell is known a horizon after their end; all else was due at its end.
+        settled = key[0] in SETTLED or (key[0] == "error" and key[1])
         known = end + (spec.horizon_seconds if settled else 0.0)
         yield Look(known, start, end, key, list(together))
 

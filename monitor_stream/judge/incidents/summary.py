@@ -15,12 +15,18 @@ NAMED: Final = 3
 
 _NOUN: Final[dict[Signal, str]] = {
     "error": "errors rose",
+    "estimated_error": "errors are likely to have risen",
+    "contradiction": "labels contradict what was foretold",
+    "fairness": "groups are treated unlike",
+    "service": "answers miss their objective",
     "feature_drift": "features drifted",
     "prediction_drift": "the prediction drifted",
     "label_drift": "the label drifted",
     "multivariate_drift": "features drifted together",
     "quality": "data quality fell",
     "volume": "traffic changed",
+    "outliers": "more predictions are unlike the reference",
+    "attribution_drift": "the model leans on other features",
 }
 
 
@@ -97,8 +103,12 @@ def _part(signal: Signal, evidence: Sequence[Finding], task: Task, columns: int)
             cause = next((finding for finding in found if finding.check == "swapped"), strongest)
             rest = f"; and {columns - 1} more" if columns > 1 else ""
             return f"{_NOUN[signal]} ({_in_words(cause)}{rest})"
+        case "service":
+            rest = f"; and {len(found) - 1} more" if len(found) > 1 else ""
+            return f"{_NOUN[signal]} ({_in_words(strongest)}{rest})"
         case _:
-            return f"{_NOUN[signal]} ({_in_words(strongest)})"
+            rest = f"; and {columns - 1} more" if columns > 1 else ""
+            return f"{_NOUN[signal]} ({_in_words(strongest)}{rest})"
 
 
 def _error(finding: Finding, task: Task) -> str:
@@ -133,6 +143,8 @@ def _numbers(finding: Finding) -> Iterator[str]:
 def _advice(columns: dict[Signal, int], ranked: Sequence[Finding]) -> str:
     broken = next((f.column for f in ranked if f.signal == "quality"), "")
     moved = next((f.column for f in ranked if f.signal == "feature_drift"), "")
+    if "service" in columns:
+        return "Look first at the service that answers: its releases, its load, and what it waits for."
     if "quality" in columns:
         who = f"whoever fills {broken}" if broken else "whoever sends the events"
         return f"Look first at {who}: broken input is mended there, not by a new model."
@@ -143,8 +155,22 @@ def _advice(columns: dict[Signal, int], ranked: Sequence[Finding]) -> str:
         if "label_drift" in columns:
             return "Look first at the labels: they moved with the errors; ask whoever makes them before you retrain."
         return "No input is known to have moved: look first at the labels and the segments since then; roll back or retrain if they are right."
+    if "contradiction" in columns:
+        return (
+            "Do not trust what is foretold until it agrees with labels again. "
+            "Look first at the labels since then: either they changed, or what the inputs mean for them."
+        )
+    if "estimated_error" in columns:
+        where = moved or "the scores, which now lie where the model is less often right"
+        return f"Look first at {where}; no label has said so yet."
+    if "fairness" in columns:
+        return "Look first at the inputs and the labels of these groups; a small group can be bad luck, the interval says."
     if "volume" in columns:
         return "Look first at the callers of the model, and at what sends its events."
+    if "attribution_drift" in columns and not moved:
+        return "Look first at what serves this version: the same inputs are weighed differently. Errors are not known to have risen with it."
+    if "outliers" in columns and not moved:
+        return "Look first at the examples kept of these days. Errors are not known to have risen with it."
     what = moved or ("the labels" if "label_drift" in columns else "the inputs")
     return f"Look first at {what}: was the change meant? Errors are not known to have risen with it."
 

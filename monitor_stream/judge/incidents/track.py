@@ -9,7 +9,7 @@ from typing import Final, Literal
 import msgspec
 
 from monitor_stream.events.results import Finding, Severity
-from monitor_stream.judge.incidents.looks import MOMENTARY, Key, Look, excess
+from monitor_stream.judge.incidents.looks import LOSS, MOMENTARY, Key, Look, excess
 
 #: Looks in a row that must fire: the budget of false alarms is spent once, a second look is nearly free.
 OPEN_LOOKS: Final = 2
@@ -21,7 +21,8 @@ CLOSE_LOOKS: Final = 3
 CLOSES_BELOW: Final = 0.8
 #: Looks remembered. So many that do not fire are an end too, even if they are not low.
 ROW: Final = 6
-#: Checks that gather evidence over many errors or spans before they fire: a second look would be at the same evidence.
+#: Checks that gather evidence over many errors or spans before they fire, as a contradiction does: a second look would be at
+#: the same evidence.
 PATIENT: Final = MOMENTARY | {"cusum"}
 
 Change = Literal["opened", "raised", "closed"]
@@ -119,7 +120,7 @@ def verdict(look: Look) -> Verdict:
         end=look.end,
         fires=bool(firing),
         strong=any(
-            finding.check in PATIENT or finding.effect >= OVERWHELMING or _loss(finding) for finding in firing
+            _is_patient(finding) or finding.effect >= OVERWHELMING or is_loss(finding) for finding in firing
         ),
         low=not firing and all(excess(finding) < CLOSES_BELOW for finding in look.findings),
         momentary=all(finding.check in MOMENTARY for finding in look.findings),
@@ -127,9 +128,14 @@ def verdict(look: Look) -> Verdict:
 
 
 def severity(findings: Iterable[Finding]) -> Severity:
-    """Only loss pages: errors that are worse than the baseline allows."""
-    return "critical" if any(map(_loss, findings)) else "warning"
+    """Only loss pages: errors that are, or are likely to be, worse than the baseline allows, and answers that do not come."""
+    return "critical" if any(map(is_loss, findings)) else "warning"
 
 
-def _loss(finding: Finding) -> bool:
-    return finding.firing and finding.signal == "error" and finding.severity == "critical"
+def is_loss(finding: Finding) -> bool:
+    """Whether it is a reason to wake somebody."""
+    return finding.firing and finding.signal in LOSS and finding.severity == "critical"
+
+
+def _is_patient(finding: Finding) -> bool:
+    return finding.check in PATIENT or finding.signal == "contradiction"

@@ -14,14 +14,14 @@ from monitor_stream.events.results import Finding, Incident, Severity, Signal
 from monitor_stream.events.spec import ModelSpec
 from monitor_stream.judge.incidents.held import Held
 from monitor_stream.judge.incidents.identity import identity
-from monitor_stream.judge.incidents.looks import SIGNALS, Look, looks
+from monitor_stream.judge.incidents.looks import LATE, SIGNALS, Look, looks
 from monitor_stream.judge.incidents.summary import (
     open_summary,
     recovered_summary,
     superseded_summary,
     unjudged_summary,
 )
-from monitor_stream.judge.incidents.track import OPEN_LOOKS, Track
+from monitor_stream.judge.incidents.track import OPEN_LOOKS, Track, is_loss
 
 #: Tracks of one version that are not quiet; more is a version of which all is wrong, and that is said by these.
 MAX_TRACKS: Final = 2_000
@@ -31,9 +31,6 @@ MAX_OPEN: Final = 50
 MAX_EVIDENCE: Final = 50
 #: Drift spans without a look, after which a track is not followed any more: as many as may be judged together.
 LAPSE_SPANS: Final = 30
-
-#: Signals that are known when labels have come, up to a horizon after what caused them.
-_LATE: Final = frozenset[Signal]({"error", "label_drift"})
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -120,7 +117,8 @@ class VersionIncidents:
 
     def _see(self, together: Sequence[Look], spec: ModelSpec) -> list[Told]:
         """Looks that were due at one moment."""
-        self.changed = True
+        self.changed, known = True, together[0].known
+        together = [look for look in together if not self._is_discredited(look)]
         for look in together:
             track = self._tracks.get(look.key)
             if track is None:
@@ -132,9 +130,25 @@ class VersionIncidents:
                     self._join(track, look, spec)
                 case "closed":
                     track.closed = look.end
+        self._discredit()
         for look in together:
             self._add_evidence(look)
-        return self._settle(together[0].known, spec, recovered_summary)
+        return self._settle(known, spec, recovered_summary)
+
+    @property
+    def _is_contradicted(self) -> bool:
+        return any(t.is_firing and t.key[0] == "contradiction" for t in self._tracks.values())
+
+    def _is_discredited(self, look: Look) -> bool:
+        """Whether a look is at what is foretold, while labels say otherwise: then it is no loss, and no all-clear."""
+        return look.key[0] == "estimated_error" and self._is_contradicted
+
+    def _discredit(self) -> None:
+        """What was foretold is no loss any more, once it is contradicted."""
+        if self._is_contradicted:
+            for track in self._tracks.values():
+                if track.key[0] == "estimated_error":
+                    track.severity = "warning"
 
     def _join(self, track: Track, look: Look, spec: ModelSpec) -> None:
         """Make a track part of the incident it belongs to, or the first of a new one."""
@@ -261,7 +275,7 @@ class VersionIncidents:
 
 def grouping_seconds(spec: ModelSpec, signal: Signal) -> float:
     """How far apart two tracks of one change may open: the looks it takes, and a horizon where labels tell of it."""
-    return OPEN_LOOKS * spec.drift.span_seconds + (spec.horizon_seconds if signal in _LATE else 0.0)
+    return OPEN_LOOKS * spec.drift.span_seconds + (spec.horizon_seconds if signal in LATE else 0.0)
 
 
 def lapse_seconds(spec: ModelSpec) -> float:
@@ -274,8 +288,10 @@ def _check(finding: Finding) -> tuple[Signal, str, str]:
 
 
 def _ranked(findings: Iterable[Finding]) -> list[Finding]:
-    """The strongest first; errors before all else, as they are what a model is judged by."""
-    ordered = sorted(findings, key=lambda f: (f.signal != "error", -f.effect, f.signal, f.column, f.check))
+    """The strongest first; errors before all else, as they are what a model is judged by, then what else is loss."""
+    ordered = sorted(
+        findings, key=lambda f: (f.signal != "error", not is_loss(f), -f.effect, f.signal, f.column, f.check)
+    )
     return ordered[:MAX_EVIDENCE]
 
 

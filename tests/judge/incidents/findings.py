@@ -28,6 +28,30 @@ def error(day: int, effect: float = 0.2, **more: Any) -> Finding:
     return _daily(day, effect, what | more)
 
 
+def estimate(day: int, effect: float = 0.2, **more: Any) -> Finding:
+    """What the error of a day is likely to be."""
+    what = {
+        "signal": "estimated_error",
+        "check": "accuracy",
+        "expected": 0.2,
+        "threshold": 0.26,
+        "direction": "worse",
+    }
+    return _daily(day, effect, what | more)
+
+
+def contradiction(day: int, effect: float = 0.2, **more: Any) -> Finding:
+    """Labels of a day against what was foretold of them."""
+    what = {
+        "signal": "contradiction",
+        "check": "gap",
+        "expected": 0.0,
+        "threshold": 0.05,
+        "direction": "worse",
+    }
+    return _daily(day, effect, what | more)
+
+
 def detection(at: float, *, better: bool = False, **more: Any) -> Finding:
     """A confirmed detection of ADWIN, so many days after the beginning."""
     end = moment(T + at * DAY)

@@ -13,7 +13,7 @@ from monitor_stream.events.results import Finding, Incident
 from monitor_stream.events.spec import DAY
 from monitor_stream.judge.incidents import Incidents, Told
 from monitor_stream.judge.persist import Journal, fields
-from tests.judge.incidents.findings import SPEC, T, detection, drift, error
+from tests.judge.incidents.findings import SPEC, T, contradiction, detection, drift, error, estimate
 
 DAYS: Final = 9
 EFFECTS: Final = (0.1, 0.1, 0.9, 1.2, 1.2, 2.5)
@@ -32,6 +32,14 @@ def findings(draw: st.DrawFn) -> list[Finding]:
             found.append(drift(day, "a", draw(effects), signal="quality", check="missing"))
         if draw(st.booleans()):
             found.append(error(day, draw(effects), severity=draw(st.sampled_from(["warning", "critical"]))))
+        if draw(st.booleans()):
+            found.append(
+                estimate(day, draw(effects), severity=draw(st.sampled_from(["warning", "critical"])))
+            )
+        if draw(st.integers(0, 2)) == 0:
+            found.append(contradiction(day, draw(effects)))
+        if draw(st.integers(0, 2)) == 0:
+            found.append(drift(day, "sex", draw(effects), signal="fairness", check="demographic_parity"))
         if draw(st.integers(0, 4)) == 0:
             found.append(detection(day + draw(st.sampled_from([0.25, 0.5])), better=draw(st.booleans())))
     return found
@@ -39,13 +47,13 @@ def findings(draw: st.DrawFn) -> list[Finding]:
 
 def due(finding: Finding) -> float:
     """When a check tells it: labels' drift when the span has settled."""
-    late = SPEC.horizon_seconds if finding.signal == "label_drift" else 0.0
+    late = SPEC.horizon_seconds if finding.signal in {"label_drift", "fairness"} else 0.0
     return finding.end.timestamp() + late
 
 
 def is_early(finding: Finding) -> bool:
     """Whether it is told by the watermark, which may be ahead of the clock."""
-    return finding.signal not in {"error", "label_drift"}
+    return finding.signal not in {"error", "label_drift", "contradiction", "fairness"}
 
 
 class Run:
@@ -135,7 +143,9 @@ def _check(incident: Incident) -> None:
     assert incident.opened <= (incident.resolved or incident.updated)
     assert (incident.resolved is not None) == (incident.state == "resolved")
     if incident.severity == "critical":
-        assert "error" in incident.signals
+        assert "error" in incident.signals or (
+            "estimated_error" in incident.signals and "contradiction" not in incident.signals
+        )
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.large_base_example])

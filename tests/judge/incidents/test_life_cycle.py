@@ -6,7 +6,7 @@ import pytest
 
 from monitor_stream.events.codec import moment
 from monitor_stream.events.spec import DAY
-from tests.judge.incidents.findings import Heard, T, detection, drift, error
+from tests.judge.incidents.findings import Heard, T, contradiction, detection, drift, error, estimate
 
 
 def test_one_look_that_fires_is_pending_and_nobody_is_told() -> None:
@@ -149,3 +149,52 @@ def test_a_version_that_was_replaced_has_no_incidents() -> None:
     assert (told.happening, told.incident.state) == ("resolved", "resolved")
     assert "as version 4 has taken its place" in told.incident.summary
     assert heard.incidents.document() == [told.incident]
+
+
+def test_estimated_loss_pages_as_measured_loss_does() -> None:
+    """At once, for as long as it lasts."""
+    heard = Heard()
+    assert heard.hear(estimate(0, effect=1.1, severity="critical")) == ["opened"]
+    assert heard.newest.severity == "critical"
+    assert [heard.hear(estimate(day)) for day in (1, 2, 3)] == [[], [], ["resolved"]]
+
+
+def test_a_contradicted_estimate_is_no_loss_and_no_all_clear() -> None:
+    """A page becomes a ticket that stays, whatever is foretold, until labels agree with it again."""
+    heard = Heard()
+    heard.hear(estimate(0, effect=1.5, severity="critical"))
+    assert heard.hear(contradiction(1, effect=1.1)) == ["eased"]
+    assert heard.newest.signals == ["estimated_error", "contradiction"]
+    assert "Do not trust what is foretold" in heard.newest.summary
+    for day in (2, 3, 4, 5):
+        assert heard.hear(contradiction(day, effect=1.1), estimate(day)) == []
+    for day in (6, 7):
+        assert heard.hear(contradiction(day), estimate(day, 1.5, severity="critical")) == []
+    assert heard.hear(contradiction(8)) == []
+    assert heard.hear(estimate(9, effect=1.5, severity="critical")) == ["escalated"]
+    assert heard.newest.signals == ["estimated_error"]
+
+
+def test_a_contradiction_needs_no_second_look() -> None:
+    """Its evidence was gathered over all labels so far. It is a ticket."""
+    heard = Heard()
+    assert heard.hear(contradiction(0, effect=1.01, severity="critical")) == ["opened"]
+    assert heard.newest.severity == "warning"
+
+
+def test_answers_that_do_not_come_page() -> None:
+    """As a check on the objective of the service says; a small miss is a ticket after its second look."""
+    failed = {"signal": "service", "check": "failed", "column": ""}
+    assert Heard().hear(drift(0, effect=3.0, severity="critical", **failed)) == ["opened"]
+    slightly = Heard()
+    assert slightly.hear(drift(0, effect=1.5, **failed)) == []
+    assert slightly.hear(drift(1, effect=1.5, **failed)) == ["opened"]
+    assert slightly.newest.severity == "warning"
+
+
+@pytest.mark.parametrize("signal", ["fairness", "outliers", "attribution_drift"])
+def test_what_is_no_loss_is_a_ticket(signal: str) -> None:
+    """However severe a check calls itself, and however far it is beyond its threshold."""
+    heard = Heard()
+    heard.hear(drift(0, effect=9.0, signal=signal, severity="critical"), day=4.0)
+    assert heard.newest.severity == "warning"

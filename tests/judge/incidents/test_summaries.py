@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from monitor_stream.events.results import Finding
 from monitor_stream.events.spec import DAY, ModelSpec
-from tests.judge.incidents.findings import Heard, T, detection, drift, error
+from tests.judge.incidents.findings import Heard, T, contradiction, detection, drift, error, estimate
 
 
 def said(*findings: Finding, spec: ModelSpec | None = None) -> str:
@@ -67,6 +69,65 @@ def test_traffic() -> None:
         "churn version 3, since 2013-03-01 00:00 UTC: traffic changed (12 predictions from Friday 00:00 UTC on; "
         "n=9,000). Look first at the callers of the model, and at what sends its events."
     )
+
+
+def test_what_is_likely_before_labels() -> None:
+    """That it is an estimate, and that no label has borne it out."""
+    finding = estimate(
+        0, 1.5, severity="critical", detail="accuracy is likely to be 0.71, at least 0.8 is usual."
+    )
+    assert said(finding) == (
+        "churn version 3, since 2013-03-01 00:00 UTC: errors are likely to have risen (accuracy is likely to be 0.71, at "
+        "least 0.8 is usual; n=9,000). Look first at the scores, which now lie where the model is less often right; no "
+        "label has said so yet."
+    )
+
+
+def test_a_contradiction() -> None:
+    """That what is foretold is not to be trusted, and for how long."""
+    finding = contradiction(0, 1.5, detail="Errors are 0.12 above what was foretold.")
+    assert said(finding) == (
+        "churn version 3, since 2013-03-01 00:00 UTC: labels contradict what was foretold (Errors are 0.12 above what was "
+        "foretold; n=9,000). Do not trust what is foretold until it agrees with labels again. Look first at the labels "
+        "since then: either they changed, or what the inputs mean for them."
+    )
+
+
+def test_service() -> None:
+    """What is missed, and who can mend it, whatever else is wrong."""
+    detail = "4 % of 9,000 predictions failed, 1 % may."
+    finding = drift(0, "", 4.0, signal="service", check="failed", detail=detail)
+    other = drift(0, "", 3.0, signal="service", check="latency", detail="slow.")
+    assert said(finding, other) == (
+        "churn version 3, since 2013-03-01 00:00 UTC: answers miss their objective (4 % of 9,000 predictions failed, 1 % "
+        "may; n=9,000; and 1 more). Look first at the service that answers: its releases, its load, and what it waits for."
+    )
+
+
+@pytest.mark.parametrize(
+    ("signal", "sentence"),
+    [
+        (
+            "fairness",
+            "groups are treated unlike (so it is; n=9,000; and 1 more). Look first at the inputs and the labels",
+        ),
+        (
+            "outliers",
+            "more predictions are unlike the reference (so it is; n=9,000; and 1 more). Look first at the examples",
+        ),
+        (
+            "attribution_drift",
+            "the model leans on other features (so it is; n=9,000; and 1 more). Look first at what serves",
+        ),
+    ],
+)
+def test_other_tickets(signal: str, sentence: str) -> None:
+    """What was found in the check's own words, and where to look."""
+    columns = [drift(0, name, 4.0, signal=signal, check="c", detail="so it is.") for name in ("a", "b")]
+    later = 0.0 if signal != "fairness" else 3.0
+    heard = Heard()
+    heard.hear(*columns, day=1.1 + later)
+    assert sentence in heard.newest.summary
 
 
 def test_recovery() -> None:
