@@ -7,18 +7,22 @@ under it.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
+from msgspec import Raw
 
 from monitor_stream.events.delta import Floats, Ints, Outcome, Sample, Scored, Table
+from monitor_stream.events.latency_bins import latency_bin
 from monitor_stream.events.spec import ModelSpec, NumericReference
 from monitor_stream.events.tables import (
     DELAY_BOUNDS,
     ERROR_BOUNDS,
     FEATURES,
     HISTOGRAM_BINS,
+    LATENCY_BINS,
     LATENCY_BOUNDS,
     PREDICTION,
     SCORE,
@@ -29,6 +33,7 @@ from monitor_stream.events.tables import (
     columns,
 )
 from monitor_stream.observe.answer_histograms import AnswerHistogram
+from monitor_stream.observe.attributions import Attributions
 from monitor_stream.observe.columns import Array, Columns
 from monitor_stream.observe.feature_tables import ANSWERS, FeatureTables
 from monitor_stream.observe.features import FeatureReader, FeatureRows, Learned
@@ -43,7 +48,11 @@ from monitor_stream.observe.sums import GROUPS, Rows, Windows, pack
 _LATENCY, _DELAY, _ERRORS = np.array(LATENCY_BOUNDS), np.array(DELAY_BOUNDS), np.array(ERROR_BOUNDS)
 
 #: Tables that are held with one code a bin, which is far less than so many columns for each event.
-_BINNED: Final[dict[TableName, int]] = {"scores": SCORE_BINS, "histograms": HISTOGRAM_BINS}
+_BINNED: Final[dict[TableName, int]] = {
+    "scores": SCORE_BINS,
+    "histograms": HISTOGRAM_BINS,
+    "latencies": LATENCY_BINS,
+}
 _CHECKS: Final[tuple[Check, ...]] = Check.__args__  # type: ignore[attr-defined]
 
 
@@ -92,6 +101,7 @@ class Era:
         self._tables: dict[TableName, Rows] = {}
         self._errors: list[tuple[Floats, Floats]] = []
         self._feature_tables = FeatureTables(self.features)
+        self._attributions = Attributions(spec)
         self._sampler = Sampler(spec.drift.span_seconds)
         self._histograms = {
             name: AnswerHistogram(spec, reference, ANSWERS.index(name))
@@ -155,11 +165,17 @@ class Era:
         self._by_segment("traffic", windows, segments, counts)
         told = np.flatnonzero(~np.isnan(latency))
         if len(told):
-            self._rows("latency").add_histogram(windows.select(told), _LATENCY, latency[told])
+            windows, seconds = windows.select(told), latency[told]
+            self._rows("latency").add_histogram(windows, _LATENCY, seconds)
+            self._rows("latencies").add_each(windows, latency_bin(seconds))
 
     def observe_features(self, windows: Windows, spans: Windows, rows: FeatureRows) -> None:
         """Add up the features of predictions."""
         self._feature_tables.observe(windows, spans, rows, self._rows)
+
+    def observe_attributions(self, windows: Windows, raws: Sequence[Raw]) -> None:
+        """Add up what features contributed to answers, from the field of the events."""
+        self._attributions.observe(windows, raws, self._rows("attributions"))
 
     def observe_answers(self, windows: Windows, spans: Windows, answers: Answers) -> None:
         """Add up predictions and scores as if they were features."""
@@ -257,6 +273,8 @@ class Era:
             return ANSWERS[code]
         if table in {"features", "histograms", "unseen"}:
             return self._feature_tables.group(table, code)
+        if table == "attributions":
+            return self._attributions.names[code]
         return self.scorer.group(table, code) if table in {"scores", "confusion"} else ""
 
     def _rows(self, table: TableName) -> Rows:

@@ -211,6 +211,7 @@ def _count(
     latency = np.array(list(map(attrgetter("latency_seconds"), events)), np.float64)
     era.observe_traffic(windows, segments, failed, latency)
     era.observe_features(windows, spans, features)
+    era.observe_attributions(windows, list(map(attrgetter("attributions"), events)))
     answered = (~failed).nonzero()[0]
     answering = pick(events, answered)
     answers = era.scorer.answers(

@@ -18,6 +18,7 @@ from monitor_stream.events.tables import (
     DELAY_BOUNDS,
     ERROR_BOUNDS,
     HISTOGRAM_BINS,
+    LATENCY_BINS,
     LATENCY_BOUNDS,
     PERFORMANCE,
 )
@@ -120,7 +121,16 @@ def _one_prediction(
     for group in groups:
         out.add((model, version, "traffic", start, group), [1.0, float(failed)])
     if event.get("latency_seconds") is not None:
-        out.add((model, version, "latency", start, ""), _histogram(LATENCY_BOUNDS, event["latency_seconds"]))
+        seconds = event["latency_seconds"]
+        out.add((model, version, "latency", start, ""), _histogram(LATENCY_BOUNDS, seconds))
+        place = 0 if seconds == 0.0 else math.ceil((LATENCY_BINS - 2) * (math.log10(seconds) + 4.0) / 6.0)
+        row = [float(min(max(place, 0), LATENCY_BINS - 1) == at) for at in range(LATENCY_BINS)]
+        out.add((model, version, "latencies", start, ""), row)
+    attributions: Any = event.get("attributions")
+    for feature in spec.features if isinstance(attributions, dict) else []:
+        value = attributions.get(feature.name)
+        if type(value) in {int, float} and abs(value) <= 1e100:
+            out.add((model, version, "attributions", start, feature.name), [1.0, abs(value), value])
     _features(out, event, spec, start, check)
     if name is None:
         check("without_id")

@@ -88,6 +88,7 @@ VERSIONS = [(spec.model, spec.version) for spec in SPECS]
 
 _any_value = st.sampled_from([0.0, 1.0, 2.5, True, False, "true", "0", "dog", -3.25])
 _feature = st.sampled_from([None, 0.0, 2.0, 5.0, 7.5, True, "5", "7", [1]])
+_attribution = st.sampled_from([0.5, -2, 0.0, None, "1", 1e200])
 _score = st.sampled_from([0.0, 0.125, 0.3, 0.5, 0.9, 1.0])
 
 
@@ -120,7 +121,10 @@ def _event(draw: st.DrawFn) -> dict[str, Any]:
             "hour": draw(st.sampled_from([5, 5.5, True])),
         }
     if draw(st.booleans()):
-        event["latency_seconds"] = draw(st.sampled_from([0.0, 0.01, 0.3, 99.0]))
+        event["latency_seconds"] = draw(st.sampled_from([0.0, 0.025, 0.3, 99.0]))
+    if draw(st.integers(0, 3)) == 0:
+        told = draw(st.sets(st.sampled_from(["2nd class", "import", "x", "unheard"])))
+        event["attributions"] = draw(st.sampled_from([{name: draw(_attribution) for name in told}, None, 5]))
     if draw(st.integers(0, 9)) == 0:
         event["extra"] = 1
     return event
