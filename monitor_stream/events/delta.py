@@ -128,7 +128,7 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
 EXAMPLES = 20
 
 
-class Example(msgspec.Struct, frozen=True, array_like=True):
+class Example(msgspec.Struct, frozen=True):
     """A prediction that was unlike the reference, for a person to look at.
 
     Samples of one day merge: join them, keep the `EXAMPLES` highest scores. `score` is how many times beyond its cut the

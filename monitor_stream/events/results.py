@@ -468,12 +468,15 @@ class VersionTotals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rolling(msgspec.Struct, frozen=True, kw_only=True):
-    """Windows merged over the last `seconds` before the newest closed one's end; `n` predictions, and their metrics."""
+    """Windows merged over the last `seconds` before the newest closed one's end; `n` predictions, their metrics, and what was
+    foretold of the same predictions.
+    """
 
     seconds: float
     end: datetime
     n: int
     metrics: Metrics
+    estimates: Estimates | None = None
 
 
 class VersionResults(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ import msgspec
 
 from monitor_stream.events.deadletter import Reason
 from monitor_stream.events.delta import Outcome
-from monitor_stream.events.results import Detector, Signal
+from monitor_stream.events.results import ComparisonVerdict, Detector, Signal
 from monitor_stream.events.spec import Stage, Task
 from monitor_stream.events.tables import DELAY_BOUNDS, ERROR_BOUNDS, LATENCY_BOUNDS, Check
 
@@ -99,6 +99,33 @@ DRIFT_FEATURE: Final = Label(
     symbol="(K+5)",
 )
 METHOD: Final = Label(name="method", help="which distance: each feature is judged by one")
+ATTRIBUTE: Final = Label(name="attribute", help="name of the sensitive attribute", symbol="K")
+CRITERION: Final = Label(
+    name="criterion",
+    help="in which respect groups are compared",
+    values=(
+        "demographic_parity",
+        "equal_opportunity",
+        "equalised_odds",
+        "predictive_parity",
+        "calibration",
+        "mean_prediction",
+        "bias",
+        "mae",
+    ),
+)
+#: Segments that are told by the loss they carry: as many as a document has.
+LOSS_SEGMENTS: Final = 10
+LOSS_SEGMENT: Final = Label(
+    name="segment", help="`name=value` of a segment, those that carry most first", symbol=str(LOSS_SEGMENTS)
+)
+SHARE: Final = Label(
+    name="share", help="this share of the answers took no longer", values=("0.5", "0.9", "0.95", "0.99")
+)
+CHAMPION: Final = Label(name="champion", help="version of the champion; `version` is the challenger's")
+VERDICT: Final = Label(
+    name="verdict", help="of the challenger, against the champion", values=get_args(ComparisonVerdict)
+)
 TOPIC: Final = Label(name="topic", help="name of the topic on the broker", symbol="T")
 PARTITION: Final = Label(name="partition", help="number of the partition", symbol="P")
 
@@ -137,6 +164,10 @@ BY_VERSION: Final = (MODEL, VERSION)
 TRAFFIC: Final = "Traffic"
 TRUTH: Final = "Ground truth"
 QUALITY: Final = "Quality"
+ESTIMATES: Final = "Before labels"
+GROUPS: Final = "For whom"
+COMPARISONS: Final = "Which version"
+SERVICE: Final = "Service"
 DRIFT: Final = "Drift and incidents"
 DATA: Final = "Data quality"
 PIPELINE: Final = "The pipeline, from its results"
@@ -372,6 +403,204 @@ LIMIT: Final = Metric(
     help="Value beyond which a performance metric has left the band of its baseline",
     advice="An upper limit for errors and losses, a lower one for quality. "
     "Join it `on (model, version, metric) group_left ()`.",
+)
+
+ESTIMATED_METRIC: Final = Label(name="metric", help="which one", values=tuple(MEASURE_OF))
+ESTIMATED: Final = Metric(
+    name="monitor_stream_estimated_metric",
+    kind="gauge",
+    unit="the metric's unit",
+    labels=(*BY_VERSION, ESTIMATED_METRIC, WINDOW),
+    section=ESTIMATES,
+    help="A performance metric as it is likely to be, foretold of predictions that may have no label yet",
+    advice="Absent without an estimator in the spec. It rests on what held when the estimator was fitted: believe it while "
+    "`monitor_stream_estimate_contradicted` is 0, and compare it with `monitor_stream_metric_limit` as the realised metric.",
+)
+ESTIMATED_LOW: Final = Metric(
+    name="monitor_stream_estimated_metric_low",
+    kind="gauge",
+    unit="the metric's unit",
+    labels=(*BY_VERSION, ESTIMATED_METRIC, WINDOW),
+    section=ESTIMATES,
+    help="Lower end of the band in which the realised metric is to be expected in 95 of 100 windows",
+)
+ESTIMATED_HIGH: Final = Metric(
+    name="monitor_stream_estimated_metric_high",
+    kind="gauge",
+    unit="the metric's unit",
+    labels=(*BY_VERSION, ESTIMATED_METRIC, WINDOW),
+    section=ESTIMATES,
+    help="Upper end of the band in which the realised metric is to be expected in 95 of 100 windows",
+)
+ESTIMATED_SAMPLES: Final = Metric(
+    name="monitor_stream_estimated_samples",
+    kind="gauge",
+    unit="samples",
+    labels=(*BY_VERSION, WINDOW),
+    section=ESTIMATES,
+    help="Predictions behind the estimated metrics of a window",
+)
+CONTRADICTED: Final = Metric(
+    name="monitor_stream_estimate_contradicted",
+    kind="gauge",
+    unit="1",
+    labels=BY_VERSION,
+    section=ESTIMATES,
+    help="Whether labels do not bear out what was foretold: then estimated metrics are not to be believed",
+    advice="By a test that may be looked at any time, and until the labels agree again.",
+)
+CONTRADICTIONS: Final = Metric(
+    name="monitor_stream_estimate_contradictions_total",
+    kind="counter",
+    unit="contradictions",
+    labels=BY_VERSION,
+    section=ESTIMATES,
+    help="Times that labels began to contradict the estimates, since the first event of the version",
+)
+ESTIMATE_GAP: Final = Metric(
+    name="monitor_stream_estimate_gap",
+    kind="gauge",
+    unit="the error's unit",
+    labels=BY_VERSION,
+    section=ESTIMATES,
+    help="Mean error less the error that was foretold, over the labels looked at; above 0 the model does worse than foretold",
+)
+NEAR_THRESHOLD: Final = Metric(
+    name="monitor_stream_near_threshold_ratio",
+    kind="gauge",
+    unit="ratio",
+    labels=(*BY_VERSION, WINDOW),
+    section=ESTIMATES,
+    help="Share of the predictions whose score lies near the decision threshold; needs no label and no estimator",
+)
+UNCERTAINTY: Final = Metric(
+    name="monitor_stream_uncertainty_ratio",
+    kind="gauge",
+    unit="ratio",
+    labels=(*BY_VERSION, WINDOW),
+    section=ESTIMATES,
+    help="Mean uncertainty of the predictions by their own scores, 1 less the highest probability; needs no label",
+)
+
+FAIRNESS_GAP: Final = Metric(
+    name="monitor_stream_fairness_gap",
+    kind="gauge",
+    unit="a rate, or the target's unit",
+    labels=(*BY_VERSION, ATTRIBUTE, CRITERION),
+    section=GROUPS,
+    help="Largest difference between two groups of a sensitive attribute, over the newest settled days that could be judged",
+    advice="Which groups these are, and the interval, are in the model's document. Small groups are left out.",
+)
+FAIRNESS_RATIO: Final = Metric(
+    name="monitor_stream_fairness_ratio",
+    kind="gauge",
+    unit="ratio",
+    labels=(*BY_VERSION, ATTRIBUTE, CRITERION),
+    section=GROUPS,
+    help="The smaller rate of two groups over the larger one, where it is least",
+)
+UNFAIR: Final = Metric(
+    name="monitor_stream_fairness_unfair",
+    kind="gauge",
+    unit="1",
+    labels=(*BY_VERSION, ATTRIBUTE, CRITERION),
+    section=GROUPS,
+    help="Whether the whole interval of a fairness gap lies beyond the limit of the spec",
+    advice="0 says fair, or too early to say.",
+)
+SEGMENT_LOSS: Final = Metric(
+    name="monitor_stream_segment_loss_ratio",
+    kind="gauge",
+    unit="ratio",
+    labels=(*BY_VERSION, LOSS_SEGMENT),
+    section=GROUPS,
+    help="Share of the model's loss that a segment carries in excess: how much worse it does than the rest, times its size",
+    advice="Over the newest settled day that could be judged; the segments that carry most, by the lower end of the interval. "
+    "Below 0 the segment does better than the rest. Segments overlap: the sum means nothing.",
+)
+
+COMPARISON_EFFECT: Final = Metric(
+    name="monitor_stream_comparison_effect",
+    kind="gauge",
+    unit="the error's unit",
+    labels=(*BY_VERSION, CHAMPION),
+    section=COMPARISONS,
+    help="Mean error of a challenger or shadow less that of the champion; below 0 the challenger is better",
+)
+COMPARISON_LOW: Final = Metric(
+    name="monitor_stream_comparison_effect_low",
+    kind="gauge",
+    unit="the error's unit",
+    labels=(*BY_VERSION, CHAMPION),
+    section=COMPARISONS,
+    help="Lower end of the interval of the effect, which may be looked at any time",
+)
+COMPARISON_HIGH: Final = Metric(
+    name="monitor_stream_comparison_effect_high",
+    kind="gauge",
+    unit="the error's unit",
+    labels=(*BY_VERSION, CHAMPION),
+    section=COMPARISONS,
+    help="Upper end of the interval of the effect, which may be looked at any time",
+)
+COMPARISON_VERDICT: Final = Metric(
+    name="monitor_stream_comparison_verdict",
+    kind="gauge",
+    unit="1",
+    labels=(*BY_VERSION, CHAMPION, VERDICT),
+    section=COMPARISONS,
+    help="1 for the verdict on a challenger, 0 for the others",
+    advice="Over all predictions. Verdicts by segment are in the model's document.",
+)
+COMPARISON_SAMPLES: Final = Metric(
+    name="monitor_stream_comparison_samples",
+    kind="gauge",
+    unit="samples",
+    labels=(*BY_VERSION, CHAMPION),
+    section=COMPARISONS,
+    help="Pairs of answers, or predictions of the challenger, behind a comparison",
+)
+
+LATENCY_QUANTILE: Final = Metric(
+    name="monitor_stream_window_latency_seconds",
+    kind="gauge",
+    unit="seconds",
+    labels=(*BY_VERSION, SHARE),
+    section=SERVICE,
+    help="How long the model took to answer in the newest closed window, by quantile, within 6 %",
+    advice="`monitor_stream_prediction_latency_seconds` has the same since the first event, in fewer steps.",
+)
+TIMEOUTS: Final = Metric(
+    name="monitor_stream_window_timeout_ratio",
+    kind="gauge",
+    unit="ratio",
+    labels=BY_VERSION,
+    section=SERVICE,
+    help="Share of the predictions in the newest closed window that took longer than the spec's time-out",
+)
+OUTLIERS: Final = Metric(
+    name="monitor_stream_window_outlier_ratio",
+    kind="gauge",
+    unit="ratio",
+    labels=BY_VERSION,
+    section=DRIFT,
+    help="Share of the predictions in the newest closed window that are unlike any of the reference",
+)
+ATTRIBUTION_CORRELATION: Final = Metric(
+    name="monitor_stream_attribution_rank_correlation",
+    kind="gauge",
+    unit="1",
+    labels=BY_VERSION,
+    section=DRIFT,
+    help="Rank correlation of the features' attributions with their importance on the reference; 1 is the same order",
+)
+ATTRIBUTION_NDCG: Final = Metric(
+    name="monitor_stream_attribution_ndcg_ratio",
+    kind="gauge",
+    unit="ratio",
+    labels=BY_VERSION,
+    section=DRIFT,
+    help="How well the features' attributions keep the important ones first: normalised discounted cumulative gain",
 )
 
 DRIFT_DETECTED: Final = Metric(
@@ -834,8 +1063,14 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
     SCORED, BAD, OBJECTIVE,
     *(metric for measure in MEASURES for metric in (measure.current, measure.baseline)),
     LIMIT, SAMPLES, MIN_SAMPLES, ABSOLUTE_ERROR,
+    ESTIMATED, ESTIMATED_LOW, ESTIMATED_HIGH, ESTIMATED_SAMPLES, CONTRADICTED, CONTRADICTIONS, ESTIMATE_GAP,
+    NEAR_THRESHOLD, UNCERTAINTY,
+    FAIRNESS_GAP, FAIRNESS_RATIO, UNFAIR, SEGMENT_LOSS,
+    COMPARISON_EFFECT, COMPARISON_LOW, COMPARISON_HIGH, COMPARISON_VERDICT, COMPARISON_SAMPLES,
+    LATENCY_QUANTILE, TIMEOUTS,
     DRIFT_DETECTED, DETECTIONS,
     DRIFT_SCORE, DRIFT_RATIO, DRIFTED, MONITORED, DRIFT_SAMPLES, DRIFT_MIN_SAMPLES, DRIFT_END, REFERENCE,
+    OUTLIERS, ATTRIBUTION_CORRELATION, ATTRIBUTION_NDCG,
     INCIDENTS, SILENCED, SIGNALS, OPENED, OLDEST_INCIDENT,
     FEATURE_VALUES, FEATURE_INVALID, VIOLATIONS, LATE, LATE_ROWS,
     READ, DEAD_LETTERS, NEWEST, UPDATED, FORKS, GAPS,

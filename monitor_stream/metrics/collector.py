@@ -21,10 +21,14 @@ from monitor_stream.events.results import ColumnDrift, Metrics, ModelResults, So
 from monitor_stream.events.tables import PREDICTION, SCORE, TARGET
 from monitor_stream.metrics import catalogue
 from monitor_stream.metrics.catalogue import MEASURE_OF, Metric
+from monitor_stream.metrics.comparisons import add_comparisons
 from monitor_stream.metrics.documents import Documents
+from monitor_stream.metrics.estimates import add_estimates
 from monitor_stream.metrics.exposition import Exposition
+from monitor_stream.metrics.fairness import add_fairness, add_segment_losses
 from monitor_stream.metrics.incidents import add_incidents
 from monitor_stream.metrics.limits import Seats, SeriesLimits, fold
+from monitor_stream.metrics.newest import add_newest
 
 #: Field of a feature's totals → the label it is exported under.
 _INVALID = {"missing": "missing", "wrong_type": "type", "out_of_range": "range", "unseen": "unseen"}
@@ -128,6 +132,10 @@ class ResultsCollector(Collector):
         _add_quality(out, of, version)
         _add_drift(out, of, version)
         _add_checks(out, of, version)
+        add_estimates(out, of, version)
+        add_newest(out, of, version)
+        add_segment_losses(out, of, version.segment_losses)
+        self._add_fairness(out, of, version)
         self._add_segments(out, of, version)
         self._add_features(out, of, version)
         self._add_distances(out, of, version)
@@ -144,6 +152,15 @@ class ResultsCollector(Collector):
             self._count_cut(metric, len(zeros) - len(seated))
             for segment, count in fold((zeros | counts).items(), seated).items():
                 out.add(metric, (*of, segment), count)
+
+    def _add_fairness(self, out: Exposition, of: tuple[str, str], version: VersionResults) -> None:
+        unfair = {
+            found.attribute: float(any(gap.verdict == "unfair" for gap in found.gaps))
+            for found in version.fairness
+        }
+        seated = self._seats_of("fairness", of, self._limits.features, urgent=0.0).choose(unfair)
+        self._count_cut(catalogue.FAIRNESS_GAP, len(unfair) - len(seated))
+        add_fairness(out, of, version, seated)
 
     def _add_features(self, out: Exposition, of: tuple[str, str], version: VersionResults) -> None:
         features = version.totals.features
@@ -223,6 +240,7 @@ def _add_model(out: Exposition, model: ModelResults, versions: list[VersionResul
     objectives = [version.objective for version in versions if version.objective is not None]
     if objectives:
         out.add(catalogue.OBJECTIVE, of, max(objectives))
+    add_comparisons(out, model.model, model.comparisons, [version.version for version in versions])
     for outcome, count in (dict.fromkeys(_OF_MODEL, 0) | model.outcomes).items():
         out.add(catalogue.LABELS, (model.model, "", outcome), count)
     for version in versions:

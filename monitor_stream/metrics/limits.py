@@ -29,7 +29,8 @@ class SeriesLimits(msgspec.Struct, frozen=True, kw_only=True):
     versions
         V, of one model: those with the newest predictions. Older ones are left out.
     segments, features
-        S and K, of one version. Further ones are counted together as ``__other__``, and of drift left out.
+        S and K, of one version. Further ones are counted together as ``__other__``, and of drift left out. Sensitive
+        attributes are bounded as features are.
     """
 
     models: Limit = 200

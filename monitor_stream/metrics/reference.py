@@ -35,7 +35,7 @@ _SYMBOLS = {
     "M": "models",
     "V": "versions of a model, those with the newest predictions",
     "S": "segment values of a version; the rest is counted as `__other__`",
-    "K": "features of a version; the rest is counted as `__other__`",
+    "K": "features of a version, the rest is counted as `__other__`; and sensitive attributes, the rest is left out",
     "T": "topics",
     "P": "partitions a worker holds",
     "N": "metrics that met a limit",

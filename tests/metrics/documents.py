@@ -26,6 +26,7 @@ from monitor_stream.events.results import (
 from monitor_stream.events.spec import Task
 from monitor_stream.events.tables import DELAY_BOUNDS, ERROR_BOUNDS, LATENCY_BOUNDS
 from monitor_stream.metrics.documents import Documents
+from tests.metrics import judged
 
 START = datetime(2013, 3, 1, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -137,6 +138,10 @@ def window(
         quality={"unknown_field": 4},
         latency_mean_seconds=0.0042,
         label_delay_mean_seconds=9300.0,
+        latency_quantiles={"0.5": 0.0031, "0.9": 0.0072, "0.95": 0.0094, "0.99": 0.021},
+        timeouts=n // 20,
+        outlier_share=0.0125,
+        estimates=judged.estimates(n) if task == "binary" else None,
     )
 
 
@@ -187,10 +192,16 @@ def totals(
 
 
 def rolling(task: Task, end: datetime, n: int, level: float) -> dict[Literal["5m", "1h", "1d"], Rolling]:
+    def roll(seconds: float, n: int, scored: int) -> Rolling:
+        foretold = judged.regression_estimates(n) if task == "regression" else judged.estimates(n)
+        return Rolling(
+            seconds=seconds, end=end, n=n, metrics=metrics_of(task, scored, level), estimates=foretold
+        )
+
     return {
-        "5m": Rolling(seconds=300, end=end, n=n // 200, metrics=metrics_of(task, n // 300, level)),
-        "1h": Rolling(seconds=3600, end=end, n=n // 20, metrics=metrics_of(task, n // 30, level)),
-        "1d": Rolling(seconds=86400, end=end, n=n, metrics=metrics_of(task, n * 9 // 10, level)),
+        "5m": roll(300, n // 200, n // 300),
+        "1h": roll(3600, n // 20, n // 30),
+        "1d": roll(86400, n, n * 9 // 10),
     }
 
 
@@ -293,6 +304,12 @@ def flight_late(*, predictions: int = 284_821, scored: int = 277_337, updated: f
         detections=[],
         drift=flight_drift(),
         reference_made=START.timestamp() - 86400.0,
+        calibration=judged.calibration(),
+        fairness=[judged.fairness()],
+        segment_losses=judged.segment_losses(),
+        attribution=judged.attribution(),
+        contradiction=judged.contradiction(),
+        examples=judged.examples(),
     )
     return ModelResults(
         model="flight-late",
@@ -352,6 +369,7 @@ def bike_demand(*, updated: float = 1.7e9) -> ModelResults:
         evidence=[
             Finding(signal="error", check="adwin", direction="worse", start=changed, end=changed + 2 * HOUR)
         ],
+        why=judged.why(),
     )
     resolved = Incident(
         id="44aa01-resolved",

@@ -28,6 +28,7 @@ from tests.metrics.documents import (
     flight_late,
     newcomer,
 )
+from tests.metrics.judged import comparison, contest, contradiction, fairness, segment_losses
 from tests.metrics.strict import parse_openmetrics
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -212,6 +213,98 @@ def test_what_drifts_gets_a_series_in_place_of_what_does_not(holder: Holder) -> 
     assert value(scrape(few), "series_limit_exceeded_total", metric=dropped) > 0
 
 
+def test_estimates_stand_beside_what_came_true(registry: CollectorRegistry) -> None:
+    """Value and band by the same labels as the realised metric, and whether labels contradict them."""
+    series = scrape(registry)
+    of = {"model": "flight-late", "version": "3"}
+    accuracy = of | {"metric": "accuracy", "window": "1d"}
+    assert value(series, "estimated_metric", **accuracy) == 0.842
+    assert value(series, "estimated_metric_low", **accuracy) == 0.818
+    assert value(series, "estimated_metric_high", **accuracy) == 0.866
+    assert value(series, "model_quality_ratio", **accuracy) == 0.791
+    assert value(series, "estimated_samples", window="1d", **of) == 920
+    assert value(series, "estimate_contradicted", **of) == 1
+    assert value(series, "estimate_contradictions_total", **of) == 2
+    assert value(series, "estimate_gap", **of) == 0.052
+    assert value(series, "near_threshold_ratio", window="1h", **of) == 0.081
+    assert value(series, "uncertainty_ratio", window="1h", **of) == 0.176
+
+
+def test_estimates_that_agree_are_not_contradicted(holder: Holder, registry: CollectorRegistry) -> None:
+    """The mark goes, the count stays; without an estimator neither is there."""
+    document = flight_late()
+    agreed = msgspec.structs.replace(document.versions["3"], contradiction=contradiction(active=False))
+    holder.hold(msgspec.structs.replace(document, versions={"3": agreed}), bike_demand())
+    series = scrape(registry)
+    of = {"model": "flight-late", "version": "3"}
+    assert value(series, "estimate_contradicted", **of) == 0
+    assert value(series, "estimate_contradictions_total", **of) == 2
+    told = {
+        dict(labels)["model"] for name, labels in series if name.startswith("monitor_stream_estimate_contra")
+    }
+    assert told == {"flight-late"}
+
+
+def test_groups_and_segments_are_shown(registry: CollectorRegistry) -> None:
+    """A gap and its verdict by attribute and criterion, and the loss of the segments that carry most."""
+    series = scrape(registry)
+    of = {"model": "flight-late", "version": "3"}
+    parity = of | {"attribute": "carrier_group", "criterion": "demographic_parity"}
+    assert value(series, "fairness_gap", **parity) == 0.21
+    assert value(series, "fairness_ratio", **parity) == 0.5
+    assert value(series, "fairness_unfair", **parity) == 1
+    unsaid = of | {"attribute": "carrier_group", "criterion": "calibration"}
+    assert value(series, "fairness_unfair", **unsaid) == 0
+    assert ("monitor_stream_fairness_ratio", frozenset(unsaid.items())) not in series
+    assert value(series, "segment_loss_ratio", segment="carrier=EV", **of) == 0.14
+
+
+def test_the_newest_window_tells_of_answers_and_rows(registry: CollectorRegistry) -> None:
+    """Latency by quantile, time-outs and outliers as shares; and whether the model leans on the same features."""
+    series = scrape(registry)
+    of = {"model": "flight-late", "version": "3"}
+    assert value(series, "window_latency_seconds", share="0.99", **of) == 0.021
+    n = flight_late().versions["3"].windows[-1].n
+    assert value(series, "window_timeout_ratio", **of) == (n // 20) / n
+    assert value(series, "window_outlier_ratio", **of) == 0.0125
+    assert value(series, "attribution_rank_correlation", **of) == 0.5
+    assert value(series, "attribution_ndcg_ratio", **of) == 0.93
+
+
+def test_a_challenger_is_shown_against_its_champion(holder: Holder, registry: CollectorRegistry) -> None:
+    """Effect and interval over all predictions, not by segment, and one verdict of four; a version that is gone has none."""
+    holder.hold(contest(flight_late()))
+    series = scrape(registry)
+    of = {"model": "flight-late", "version": "4", "champion": "3"}
+    assert value(series, "comparison_effect", **of) == -0.021
+    assert value(series, "comparison_effect_low", **of) == pytest.approx(-0.033)
+    assert value(series, "comparison_effect_high", **of) == pytest.approx(-0.009)
+    assert value(series, "comparison_samples", **of) == 12_400
+    assert value(series, "comparison_verdict", verdict="better", **of) == 1
+    assert value(series, "comparison_verdict", verdict="worse", **of) == 0
+    assert total(series, "comparison_verdict") == 1
+    holder.hold(msgspec.structs.replace(flight_late(), comparisons=[comparison()]))
+    assert not [name for name, _ in scrape(registry) if "comparison" in name]
+
+
+def test_attributes_beyond_the_limit_are_left_out_but_not_the_unfair(holder: Holder) -> None:
+    """An attribute whose groups are treated unlike takes the series of one where they are not; the cut is counted."""
+    few = results_registry(holder, SeriesLimits(features=1), Settings().topic)
+    document = flight_late()
+
+    def shown(**unfair: bool) -> set[str]:
+        found = [fairness(name) if bad else msgspec.structs.replace(fairness(name), gaps=fairness().gaps[1:])
+                 for name, bad in unfair.items()]  # fmt: skip
+        version = msgspec.structs.replace(document.versions["3"], fairness=found)
+        holder.hold(msgspec.structs.replace(document, versions={"3": version}))
+        return {dict(labels)["attribute"] for name, labels in scrape(few) if name.endswith("fairness_gap")}
+
+    assert shown(age=False, sex=False) == {"age"}
+    assert shown(age=False, sex=True) == {"sex"}
+    assert shown(age=True, sex=True) == {"sex"}
+    assert value(scrape(few), "series_limit_exceeded_total", metric="monitor_stream_fairness_gap") > 0
+
+
 def test_histograms_are_cumulative(registry: CollectorRegistry) -> None:
     """Buckets rise to the count, and the last one is +Inf."""
     series = scrape(registry)
@@ -329,7 +422,13 @@ def test_any_name_survives(name: str) -> None:
 
 def test_the_bound_holds(holder: Holder) -> None:
     """No metric has more series than its labels allow."""
-    holder.hold(flight_late(), bike_demand())
+    document = flight_late()
+    crowded = msgspec.structs.replace(
+        document.versions["3"],
+        fairness=[fairness(name) for name in ("age", "sex", "nation")],
+        segment_losses=[msgspec.structs.replace(segment_losses()[0], value=str(i)) for i in range(12)],
+    )
+    holder.hold(msgspec.structs.replace(document, versions={"3": crowded}), bike_demand())
     registry = results_registry(
         holder, SeriesLimits(models=1, versions=1, segments=1, features=1), Settings().topic
     )

@@ -1,0 +1,25 @@
+"""What the newest window says of answers and rows, and the newest days of attributions, as metrics."""
+
+from __future__ import annotations
+
+from monitor_stream.events.results import VersionResults
+from monitor_stream.metrics import catalogue
+from monitor_stream.metrics.exposition import Exposition
+
+
+def add_newest(out: Exposition, of: tuple[str, str], version: VersionResults) -> None:
+    """Add the series of one version; what its events do not carry is absent."""
+    if version.windows:
+        window = version.windows[-1]
+        for share in catalogue.SHARE.values:
+            if share in window.latency_quantiles:
+                out.add(catalogue.LATENCY_QUANTILE, (*of, share), window.latency_quantiles[share])
+        if window.latency_quantiles and window.n:
+            out.add(catalogue.TIMEOUTS, of, window.timeouts / window.n)
+        if window.outlier_share is not None:
+            out.add(catalogue.OUTLIERS, of, window.outlier_share)
+    if version.attribution is not None:
+        if version.attribution.rank_correlation is not None:
+            out.add(catalogue.ATTRIBUTION_CORRELATION, of, version.attribution.rank_correlation)
+        if version.attribution.ndcg is not None:
+            out.add(catalogue.ATTRIBUTION_NDCG, of, version.attribution.ndcg)
