@@ -14,8 +14,8 @@ from monitor_stream.events.spec import Distance, Stage, Task
 class Metrics(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Performance over some scored pairs. A metric that cannot be computed is absent and has its reason.
 
-    Names: regression ``mae rmse bias wape r2``; binary ``accuracy precision recall f1 log_loss brier auc base_rate
-    mean_score``; multiclass ``accuracy macro_f1 log_loss``. `intervals` are of 95 %, by the sampling of pairs.
+    Names: regression ``mae rmse bias wape r2 coverage interval_width``; binary ``accuracy precision recall f1 log_loss brier auc
+    ece base_rate mean_score``; multiclass ``accuracy macro_f1 log_loss ece``. `intervals` are of 95 %, by the sampling of pairs.
     """
 
     scored: int = 0

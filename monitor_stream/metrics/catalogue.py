@@ -390,6 +390,15 @@ MEASURES: Final = (
         "positive_ratio", "ratio", ("base_rate", "mean_score"),
         "Share of positive labels, and the mean score that should match it", better=None,
     ),
+    _measure(
+        "calibration_error_ratio", "ratio", ("ece",),
+        "Mean distance between what scores say and the share that came true", better=False,
+    ),
+    _measure(
+        "coverage_ratio", "ratio", ("coverage",),
+        "Share of prediction intervals that held their label, which should be what they promise", better=None,
+    ),
+    _measure("interval_width", "the target's unit", ("interval_width",), "Mean width of prediction intervals", better=None),
 )  # fmt: skip
 #: The measure that a performance metric belongs to.
 MEASURE_OF: Final = {name: measure for measure in MEASURES for name in measure.names}
