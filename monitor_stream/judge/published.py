@@ -13,6 +13,7 @@ from monitor_stream.events.spec import OTHER, ModelSpec, Reference, Task
 from monitor_stream.events.tables import PERFORMANCE, PREDICTION, SCORE, TARGET, split_segment
 from monitor_stream.judge.moments import mean_and_std
 from monitor_stream.judge.performance import metrics
+from monitor_stream.judge.service import latency_quantiles, timeouts
 from monitor_stream.judge.sums import Sums
 from monitor_stream.judge.windows import OpenWindow
 
@@ -39,6 +40,8 @@ def publish(window: OpenWindow, spec: ModelSpec, model: str, version: str) -> Wi
         quality=_quality(sums),
         latency_mean_seconds=_mean(sums.row("latency")),
         label_delay_mean_seconds=_mean(sums.row("delay")),
+        latency_quantiles=latency_quantiles(sums),
+        timeouts=timeouts(sums, spec.service),
     )
 
 

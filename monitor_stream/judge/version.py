@@ -26,6 +26,7 @@ from monitor_stream.judge.reading import VersionRows
 from monitor_stream.judge.rolling import Span, essence, retention, roll
 from monitor_stream.judge.segment_errors import SegmentErrors
 from monitor_stream.judge.series import Series
+from monitor_stream.judge.service import Service
 from monitor_stream.judge.specs_known import KnownSpecs
 from monitor_stream.judge.sums import Rows, by_window, chosen, merged
 from monitor_stream.judge.totals import Totals, TotalsState
@@ -79,6 +80,7 @@ class Version:
         self.watch = ErrorWatch(model, version, journal)
         self._quality = Quality(model, version, journal)
         self._volume = Volume(model, version, journal)
+        self._service = Service(model, version, journal)
         self._segments = SegmentErrors(model, version, journal)
         self.drift = DriftWatch(
             model,
@@ -150,6 +152,7 @@ class Version:
         closed, settled = self.windows.advance(watermark, clock - self._specs.horizon(), now)
         findings = self._quality.take(closed, self._specs.find)
         findings += self._volume.take(closed, watermark)
+        findings += self._service.take(closed, self._specs.find)
         for window in settled:
             window.sums = essence(window.sums)
         if closed or settled:
@@ -202,6 +205,8 @@ class Version:
             self._quality.restore(data)
         for _, data in fields.get("volume", ()):
             self._volume.restore(data)
+        for _, data in fields.get("service", ()):
+            self._service.restore(data)
         for (group,), data in fields.get("segment", ()):
             self._segments.restore(group, data)
         self.watch.errors.restore({at: data for (at,), data in fields.get("held", ())})
