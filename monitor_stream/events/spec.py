@@ -192,12 +192,15 @@ class Estimator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         (standard deviation).
     gap
         Of error less foretold error: its mean and spread over the drift spans of the reference, as an error signal.
+    rows
+        How many reference rows it was fitted on.
     """
 
     maps: dict[str, IsotonicMap] = {}
     loss: LossModel | None = None
     spread: dict[str, float] = {}
     gap: ErrorScale | None = None
+    rows: int = 0
 
 
 class CategoryPair(msgspec.Struct, frozen=True, kw_only=True):
