@@ -136,3 +136,16 @@ def test_the_error_alert_looks_at_every_metric_in_its_right_direction(measure: M
     sign = "<" if measure.higher_is_better else ">"
     expression = alerts()["ModelErrorAboveBaseline"]["expr"]
     assert re.search(rf"\({measure.current.name}\)\s+{sign} ignoring \(window\)", expression)
+
+
+def test_the_estimate_alert_looks_at_every_metric_in_its_right_direction() -> None:
+    """What is alerted on when it came true is alerted on when it is foretold."""
+    expression = alerts()["ModelEstimatedErrorAboveBaseline"]["expr"]
+    looked_at = {
+        sign: set(found.split("|"))
+        for found, sign in re.findall(r'\{metric=~"([^"]+)"\}\)\s+([<>]) ignoring', expression)
+    }
+    for better, sign in ((True, "<"), (False, ">")):
+        assert looked_at[sign] == {
+            name for each in MEASURES if each.higher_is_better is better for name in each.names
+        }
