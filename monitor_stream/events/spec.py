@@ -393,6 +393,7 @@ class Specs:
     def __init__(self, specs: Iterable[ModelSpec] = ()) -> None:
         self._by_version: dict[tuple[str, str], ModelSpec] = {}
         self._newest: dict[str, ModelSpec] = {}
+        self._tried: dict[str, set[str]] = {}
         for spec in specs:
             self.add(spec)
 
@@ -401,15 +402,22 @@ class Specs:
         newest = self._newest.get(spec.model)
         if newest is None or newest.version == spec.version or spec.created >= newest.created:
             self._newest[spec.model] = spec
+        tried = self._tried.setdefault(spec.model, set())
+        (tried.discard if spec.stage == "champion" else tried.add)(spec.version)
 
     def remove(self, model: str, version: str) -> None:
         self._by_version.pop((model, version), None)
         self._newest.pop(model, None)
+        self._tried.pop(model, None)
         for spec in [s for (name, _), s in self._by_version.items() if name == model]:
             self.add(spec)
 
     def find(self, model: str, version: str) -> ModelSpec | None:
         return self._by_version.get((model, version)) or self._newest.get(model)
+
+    def compared(self, model: str) -> bool:
+        """Whether versions of a model are held against each other: one is a challenger or shadow."""
+        return bool(self._tried.get(model))
 
     def __iter__(self) -> Iterator[ModelSpec]:
         return iter(self._by_version.values())

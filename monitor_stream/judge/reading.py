@@ -12,6 +12,7 @@ from monitor_stream.events.delta import (
     Delta,
     Floats,
     Ints,
+    PairedSample,
     Sample,
     Scored,
     Table,
@@ -68,6 +69,8 @@ def read(value: bytes) -> Arrived:
 def _version(part: VersionDelta) -> VersionRows:
     tables = {name: _table(name, table) for name, table in part.tables.items()}
     errors = None if part.scored is None else _scored(part.scored)
+    for pairs in part.paired:
+        _check_paired(pairs)
     return VersionRows(part, tables, errors, [(sample.start, _sampled(sample)) for sample in part.samples])
 
 
@@ -114,3 +117,17 @@ def _sampled(sample: Sample) -> SampledRows:
     if not 0 <= sample.start <= _LAST:
         raise ValueError("a sample has a span that no calendar has")
     return sampled
+
+
+def _check_paired(pairs: PairedSample) -> None:
+    hashes, errors, codes = pairs.unpack()
+    if not len(hashes) or len(errors) != len(hashes):
+        raise ValueError(f"a paired sample has {len(hashes)} hashes and {len(errors)} errors")
+    if (hashes[1:] < hashes[:-1]).any():
+        raise ValueError("the hashes of a paired sample do not ascend")
+    if not np.isfinite(errors).all():
+        raise ValueError("a paired sample holds an error that is not finite")
+    if len(codes) != (len(hashes) if pairs.segments else 0) or (codes >= len(pairs.segments)).any():
+        raise ValueError("the segments of a paired sample do not fit its rows")
+    if not 0 <= pairs.start <= _LAST:
+        raise ValueError("a paired sample has a span that no calendar has")

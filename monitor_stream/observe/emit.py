@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from monitor_stream.events.codec import encode_delta
-from monitor_stream.events.delta import Delta, Outcome, Sample, Scored, Table, VersionDelta
+from monitor_stream.events.delta import Delta, Outcome, PairedSample, Sample, Scored, Table, VersionDelta
 from monitor_stream.events.fold import Message, Seat
 from monitor_stream.events.tables import TableName
 from monitor_stream.observe.era import Era, Taken
@@ -49,7 +49,7 @@ def collect(model: Model, version: Version, era: Era) -> Iterator[Piece]:
 class _Part(NamedTuple):
     """Part of one table, of the scored pairs, or of a sample; and its size in bytes."""
 
-    value: Table | Scored | Sample
+    value: Table | Scored | Sample | PairedSample
     size: int
     table: TableName | None = None
 
@@ -63,6 +63,7 @@ class _Gathered:
         self._tables: dict[TableName, Table] = {}
         self._scored: Scored | None = None
         self._samples: list[Sample] = []
+        self._paired: list[PairedSample] = []
 
     def takes(self, part: _Part) -> bool:
         """Whether there is room: a piece has a table once, and the scored pairs."""
@@ -73,6 +74,8 @@ class _Gathered:
         self.size += part.size
         if isinstance(part.value, Sample):
             self._samples.append(part.value)
+        elif isinstance(part.value, PairedSample):
+            self._paired.append(part.value)
         elif isinstance(part.value, Scored):
             self._scored = part.value
         elif part.table is not None:
@@ -80,7 +83,12 @@ class _Gathered:
 
     def delta(self, blank: VersionDelta) -> VersionDelta:
         return msgspec.structs.replace(
-            blank, tables=self._tables, scored=self._scored, samples=self._samples, outcomes=self._outcomes
+            blank,
+            tables=self._tables,
+            scored=self._scored,
+            samples=self._samples,
+            paired=self._paired,
+            outcomes=self._outcomes,
         )
 
 
@@ -147,6 +155,13 @@ def _parts(taken: Taken) -> Iterator[_Part]:
         for rows in _slices(len(hashes), each):
             part = Sample.pack(sample.start, hashes[rows], values[rows], sample.columns)
             yield _Part(part, described + each * len(hashes[rows]))
+    for pairs in taken.paired:
+        hashes, errors, codes = pairs.unpack()
+        described, each = sum(map(len, pairs.segments)), 18
+        for rows in _slices(len(hashes), each):
+            told = codes[rows] if pairs.segments else None
+            some = PairedSample.pack(pairs.start, hashes[rows], errors[rows], pairs.segments, told)
+            yield _Part(some, described + each * len(hashes[rows]))
 
 
 def _slices(rows: int, each: int) -> Iterator[slice]:

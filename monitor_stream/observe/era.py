@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from msgspec import Raw
 
-from monitor_stream.events.delta import Floats, Ints, Outcome, Sample, Scored, Table
+from monitor_stream.events.delta import Floats, Ints, Outcome, PairedSample, Sample, Scored, Table
 from monitor_stream.events.latency_bins import latency_bin
 from monitor_stream.events.spec import ModelSpec, NumericReference
 from monitor_stream.events.tables import (
@@ -38,11 +38,13 @@ from monitor_stream.observe.columns import Array, Columns
 from monitor_stream.observe.feature_tables import ANSWERS, FeatureTables
 from monitor_stream.observe.features import FeatureReader, FeatureRows, Learned
 from monitor_stream.observe.histograms import Histograms, bins_of
+from monitor_stream.observe.paired import Pairs
 from monitor_stream.observe.runs import Buffer
 from monitor_stream.observe.sampled_columns import SampledColumns
-from monitor_stream.observe.sampling import Hashes, Sampler
+from monitor_stream.observe.sampling import Sampler
 from monitor_stream.observe.scoring import Answers, Classes, Truths, scorer
 from monitor_stream.observe.segments import ALL, Segments
+from monitor_stream.observe.smallest import Hashes
 from monitor_stream.observe.sums import GROUPS, Rows, Windows, pack
 
 _LATENCY, _DELAY, _ERRORS = np.array(LATENCY_BOUNDS), np.array(DELAY_BOUNDS), np.array(ERROR_BOUNDS)
@@ -79,6 +81,7 @@ class Taken(NamedTuple):
     scored: Scored | None
     outcomes: dict[Outcome, int]
     samples: list[Sample]
+    paired: list[PairedSample]
 
 
 class Era:
@@ -103,6 +106,7 @@ class Era:
         self._feature_tables = FeatureTables(self.features)
         self._attributions = Attributions(spec)
         self._sampler = Sampler(spec.drift.span_seconds)
+        self._pairs = Pairs(spec)
         self._histograms = {
             name: AnswerHistogram(spec, reference, ANSWERS.index(name))
             for name, reference in ((PREDICTION, spec.prediction), (TARGET, spec.label))
@@ -138,7 +142,8 @@ class Era:
     @property
     def dirty(self) -> bool:
         """Whether there is anything to publish."""
-        return bool(self.outcomes or self._errors or self._sampler or any(self._tables.values()))
+        sampled = self._sampler or self._pairs
+        return bool(self.outcomes or self._errors or sampled or any(self._tables.values()))
 
     def windows(self, times: Floats) -> Windows:
         """The windows of events."""
@@ -206,8 +211,8 @@ class Era:
         extra = {"regression": (), "binary": ("score",), "multiclass": ("p",)}[self.spec.task]
         return ("time", "position", "word", "segments", *extra)
 
-    def score(self, predictions: Columns, truths: Truths, labels: Columns) -> None:
-        """Score joined pairs, given the columns of both sides, one row a pair."""
+    def score(self, predictions: Columns, truths: Truths, labels: Columns, *, compared: bool) -> None:
+        """Score joined pairs, given the columns of both sides, one row a pair; sample them where versions are compared."""
         time, word = predictions["time"], predictions["word"]
         windows = self.windows(time)
         truth, fit = self.scorer.truth(truths)
@@ -235,8 +240,10 @@ class Era:
         self._rows("delay").add_histogram(windows, _DELAY, delay)
         if scores.multiple is not None:
             self._rows("errors").add_histogram(windows, _ERRORS, scores.multiple)
-        order = np.maximum(labels["position"][chosen], predictions["position"][chosen])
-        self._errors.append((order, scores.error))
+        position, segments = labels["position"][chosen], predictions["segments"][chosen]
+        self._errors.append((np.maximum(position, predictions["position"][chosen]), scores.error))
+        if compared:
+            self._pairs.offer(self.spans(position), labels["hash"][chosen], scores.error, segments)
 
     def take(self) -> Taken:
         """What there is to publish; nothing is left."""
@@ -247,7 +254,8 @@ class Era:
             scored = Scored.pack(order, error)
         columns = SampledColumns(self.features.features, self.features.categories)
         samples = self._sampler.take(columns) if self._sampler else []
-        taken = Taken(tables, scored, self.outcomes, samples)
+        paired = self._pairs.take(self.segments.groups) if self._pairs else []
+        taken = Taken(tables, scored, self.outcomes, samples, paired)
         self._errors, self.outcomes = [], {}
         return taken
 

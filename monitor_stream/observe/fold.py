@@ -140,6 +140,7 @@ class Observe:
                     parts.setdefault(name, []).append(part)
         for name, some_parts in parts.items():
             model = self._registry.models[name]
+            model.compared = self._registry.compared(name)
             terms = self._registry.terms(name)
             for part, positions in positioned(model, some_parts, terms.allowed_disorder_seconds):
                 take_in(model, part, positions, terms.duplicate_window_seconds)
@@ -175,6 +176,7 @@ class Observe:
                     self._rejects, "out_of_bounds", "this partition follows as many models as it may"
                 )
                 continue
+            model.compared = self._registry.compared(name)
             model.apply_labels(
                 hashes(map(attrgetter("prediction_id"), rows.events)),
                 rows.times,

@@ -109,7 +109,7 @@ class Version:
 
 
 class Model:
-    """See the module's docstring."""
+    """See the module's docstring. While its versions are `compared`, scored pairs are sampled for it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -123,6 +123,7 @@ class Model:
         self.chain = (0, 0)
         self.announced = (0.0, 0.0)
         self.idle = self.announced_idle = False
+        self.compared = False
 
     @property
     def state(self) -> ModelState:
@@ -177,7 +178,7 @@ class Model:
         query = Query(predictions["hash"])
         matches = labels_of(predictions, query, self.labels, era.spec.horizon_seconds, window)
         if len(matches):
-            labels = {name: matches.column(name) for name in ("time", "position", "kind", "word")}
+            labels = {name: matches.column(name) for name in ("hash", "time", "position", "kind", "word")}
             joined = {name: column[matches.entry] for name, column in predictions.items()}
             self._join(version, era, joined, labels)
             predictions["state"][matches.entry] = State.TAKEN
@@ -221,7 +222,7 @@ class Model:
     def _join(self, version: Version, era: Era, predictions: Columns, labels: Columns) -> None:
         era.count("joined", len(labels["time"]))
         version.newest_label = max(version.newest_label or 0.0, float(labels["time"].max()))
-        era.score(predictions, Truths(labels["kind"], labels["word"]), labels)
+        era.score(predictions, Truths(labels["kind"], labels["word"]), labels, compared=self.compared)
 
     def expire(self, window: float) -> None:
         """Forget what the clock has passed."""

@@ -51,6 +51,10 @@ class Registry:
         """How far ahead of its record an event of a version may be."""
         return (self._specs.find(model, version) or _UNKNOWN).max_future_seconds
 
+    def compared(self, model: str) -> bool:
+        """Whether versions of a model are held against each other."""
+        return self._specs.compared(model)
+
     def version(self, model: str, version: str) -> Version | None:
         """A version, followed from now on; ``None`` where there are too many."""
         known = self.models.get(model)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from monitor_stream.events.codec import decode_delta, decode_json, encode_delta
 from monitor_stream.events.deadletter import DeadLetter
-from monitor_stream.events.delta import Delta, Scored, Table
+from monitor_stream.events.delta import Delta, PairedSample, Scored, Table
 from monitor_stream.events.fold import Batch, Limits
 from monitor_stream.events.results import ModelResults
 from monitor_stream.events.spec import ModelSpec
@@ -57,6 +57,14 @@ def test_poison_is_set_aside_unread() -> None:
     assert not fold.changes().puts.keys() - {"schema"}
 
 
+def paired(
+    start: int = T, *, hashes: Any = (3, 7), errors: Any = (0.5, 0.0), codes: Any = (0, 1)
+) -> PairedSample:
+    return PairedSample.pack(
+        start, np.array(hashes, np.uint64), np.array(errors), ["UA", "DL"], np.array(codes, np.uint16)
+    )
+
+
 NAN = math.nan
 BROKEN: dict[str, Callable[[Delta], Delta]] = {
     "watermark not a number": of_delta(watermark=NAN),
@@ -74,6 +82,11 @@ BROKEN: dict[str, Callable[[Delta], Delta]] = {
     "more errors than times": of_version(scored=Scored(b"", np.zeros(1).tobytes())),
     "an error not a number": of_version(scored=scored([(float(T), NAN)])),
     "an order in no calendar": of_version(scored=scored([(1e18, 1.0)])),
+    "a pair without an error": of_version(paired=[paired(errors=(0.5,))]),
+    "a pair whose error is no number": of_version(paired=[paired(errors=(0.5, NAN))]),
+    "pairs in no order": of_version(paired=[paired(hashes=(7, 3))]),
+    "a pair of no segment": of_version(paired=[paired(codes=(0, 2))]),
+    "pairs before 1970": of_version(paired=[paired(-86400)]),
 }
 
 

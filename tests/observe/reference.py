@@ -37,7 +37,9 @@ class Expected:
         self.outcomes: Counter[tuple[str, str, str]] = Counter()  # model, version ("" for none), outcome
         self.errors: list[tuple[str, str, float, float]] = []
         self.bad: Counter[str] = Counter()
-        self.sampled: dict[tuple[str, str, int], list[tuple[int, list[float | None]]]] = defaultdict(list)
+        self.sampled: dict[tuple[str, str, int], list[tuple[int, Any]]] = defaultdict(list)
+        self.paired: dict[tuple[str, str, int], list[tuple[int, Any]]] = defaultdict(list)
+        self.compared: set[str] = set()
 
     def add(self, key: Key, sums: list[float]) -> None:
         before = self.tables.setdefault(key, [0.0] * len(sums))
@@ -49,6 +51,7 @@ def expected(
 ) -> Expected:
     """From the events of each topic in order; ``None`` is a record that cannot be read."""
     out = Expected()
+    out.compared = {spec.model for spec in specs if spec.stage != "champion"}
     all_labels = _positions([e for e in labels if e is not None], specs)
     all_predictions = _positions([e for e in predictions if e is not None], specs)
     firsts: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
@@ -314,6 +317,10 @@ def _pair(
     delay = max(label["timestamp"] - event["timestamp"], 0.0)
     out.add((model, version, "delay", start, ""), _histogram(DELAY_BOUNDS, delay))
     out.errors.append((model, version, max(event["c"], label["c"]), error))
+    if model in out.compared:
+        named = [group.partition("=")[2] for group in groups if group.startswith(f"{spec.compare.segment}=")]
+        span = int(label["c"] // spec.drift.span_seconds * spec.drift.span_seconds)
+        out.paired[model, version, span].append((_hash(event["prediction_id"]), [error, *named]))
 
 
 def _score(

@@ -14,6 +14,7 @@ from monitor_stream.events.codec import decode_delta
 from monitor_stream.events.fold import Batch, Limits, Message, Seat, Topic
 from monitor_stream.events.spec import (
     CategoricalReference,
+    CompareRules,
     DriftRules,
     ErrorScale,
     Feature,
@@ -61,7 +62,14 @@ SPECS = [
         **TERMS,
     ),
     ModelSpec(
-        model="price", version="2", task="regression", features=[Feature(name="x", kind="numeric")], **TERMS
+        model="price",
+        version="2",
+        task="regression",
+        features=[Feature(name="x", kind="numeric")],
+        segments=["country"],
+        stage="challenger",
+        compare=CompareRules(segment="country"),
+        **TERMS,
     ),
     ModelSpec(
         model="late",
@@ -242,7 +250,8 @@ class Totals:
         self.outcomes: Counter[Any] = Counter()
         self.errors: list[Any] = []
         self.dead: Counter[str] = Counter()
-        self.sampled: dict[tuple[str, str, int], list[tuple[int, list[float | None]]]] = defaultdict(list)
+        self.sampled: dict[tuple[str, str, int], list[tuple[int, Any]]] = defaultdict(list)
+        self.paired: dict[tuple[str, str, int], list[tuple[int, Any]]] = defaultdict(list)
         clocks: dict[str, float] = {}
         chain: dict[str, tuple[int, int]] = {}
         for message in messages:
@@ -272,6 +281,12 @@ class Totals:
             assert (np.diff(hashes) >= 0).all() if len(hashes) else True
             values = [[None if np.isnan(value) else value for value in row] for row in rows.tolist()]
             self.sampled[model, version, sample.start] += zip(hashes.tolist(), values, strict=True)
+        for pairs in part.paired:
+            hashes, errors, codes = pairs.unpack()
+            assert (hashes[1:] >= hashes[:-1]).all()
+            values = [[pairs.segments[code]] for code in codes.tolist()] or [[] for _ in hashes]
+            some = [[error, *value] for error, value in zip(errors.tolist(), values, strict=True)]
+            self.paired[model, version, pairs.start] += zip(hashes.tolist(), some, strict=True)
         if part.scored is not None:
             order, error = part.scored.unpack()
             assert (order >= clock).all(), "scored behind a clock that was announced"

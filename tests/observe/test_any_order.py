@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor_stream.events.fold import Topic
-from monitor_stream.observe import sampling
+from monitor_stream.observe import paired, sampling, smallest
 from tests.observe.reference import Expected, expected
 from tests.observe.streams import Reader, Totals, crowded, encoded, flush, topics
 
-Sampled = dict[tuple[str, str, int], list[tuple[int, list[float | None]]]]
+Sampled = dict[tuple[str, str, int], list[tuple[int, Any]]]
 
 #: Rows of a sample here: so few that there are more.
 ROWS = 3
@@ -33,7 +33,8 @@ STEPS = st.lists(
 def read(both: tuple[list[Any], list[Any]], steps: list[tuple[bool, int, str]]) -> Totals:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sampling, "SAMPLE_ROWS", ROWS)
-        patch.setattr(sampling, "MAX_SPANS", 2)
+        patch.setattr(paired, "PAIRED_ROWS", ROWS)
+        patch.setattr(smallest, "MAX_SPANS", 2)
         return _read(both, steps)
 
 
@@ -66,10 +67,11 @@ def compare(totals: Totals, wanted: Expected) -> None:
     for key, row in wanted.tables.items():
         np.testing.assert_allclose(totals.tables[key], row, rtol=1e-9, atol=1e-9, err_msg=str(key))
     assert sorted(totals.errors) == sorted(wanted.errors)
-    assert smallest(totals.sampled) == smallest(wanted.sampled)
+    assert first_rows(totals.sampled) == first_rows(wanted.sampled)
+    assert first_rows(totals.paired) == first_rows(wanted.paired)
 
 
-def smallest(sampled: Sampled) -> dict[tuple[str, str, int], list[tuple[int, Any]]]:
+def first_rows(sampled: Sampled) -> dict[tuple[str, str, int], list[tuple[int, Any]]]:
     """Of each span the rows of the smallest hashes; of one hash, the first by its values."""
     merged = {}
     for span, rows in sampled.items():
