@@ -23,7 +23,13 @@ __all__ = ["WORSE", "error_limit", "limits", "metrics"]
 
 
 def metrics(
-    task: Task, sums: Floats, *, scores: Floats | None = None, confusion: Mapping[str, float] | None = None
+    task: Task,
+    sums: Floats,
+    *,
+    scores: Floats | None = None,
+    confusion: Mapping[str, float] | None = None,
+    calibration: Floats | None = None,
+    label_mean: float = 0.0,
 ) -> Metrics:
     """The metrics of a task from one row of `performance` sums.
 
@@ -38,6 +44,10 @@ def metrics(
         label is negative, row 1 positive. Without it AUC is not computable.
     confusion
         Multiclass only: pairs by `confusion_group`. Without it macro F1 is not computable.
+    calibration
+        Not in a regression: one row of `calibration` sums. Without it ECE is not computable.
+    label_mean
+        Regression only: what the sums of labels are centred on, the mean of the spec's label reference.
 
     Examples
     --------
@@ -49,8 +59,8 @@ def metrics(
     row = dict(zip(PERFORMANCE[task], np.asarray(sums, np.float64).tolist(), strict=True))
     match task:
         case "regression":
-            return regression_metrics(row).metrics(row)
+            return regression_metrics(row, label_mean).metrics(row)
         case "binary":
-            return binary_metrics(row, scores).metrics(row)
+            return binary_metrics(row, scores, calibration).metrics(row)
         case "multiclass":
-            return multiclass_metrics(row, confusion).metrics(row)
+            return multiclass_metrics(row, confusion, calibration).metrics(row)

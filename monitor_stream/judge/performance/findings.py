@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from monitor_stream.events.results import Metrics
+from monitor_stream.judge.performance.intervals import Interval
 
 NOTHING_SCORED = "no scored pairs"
 
@@ -23,6 +24,7 @@ class Findings:
     def __init__(self) -> None:
         self.values: dict[str, float] = {}
         self.not_computable: dict[str, str] = {}
+        self.intervals: dict[str, Interval] = {}
 
     def value(self, name: str, value: float) -> None:
         """Note a value; one that is not finite came from sums that overflowed."""
@@ -38,6 +40,14 @@ class Findings:
         else:
             self.missing(name, otherwise)
 
+    def interval(self, name: str, interval: Interval | None) -> None:
+        """Note the interval of a value, where there are both; it holds the value."""
+        if interval is None or name not in self.values:
+            return
+        low, high = min(interval[0], self.values[name]), max(interval[1], self.values[name])
+        if math.isfinite(low) and math.isfinite(high):
+            self.intervals[name] = low, high
+
     def missing(self, name: str, reason: str) -> None:
         """Note why a metric has no value."""
         self.not_computable[name] = reason
@@ -49,4 +59,5 @@ class Findings:
             bad=round(row["bad"]),
             values=self.values,
             not_computable=self.not_computable,
+            intervals=self.intervals,
         )

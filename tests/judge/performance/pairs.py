@@ -5,7 +5,7 @@ import numpy as np
 from monitor_stream.events.delta import Floats
 from monitor_stream.events.score_bins import score_bin
 from monitor_stream.events.spec import Task
-from monitor_stream.events.tables import PERFORMANCE, SCORE_BINS, confusion_group
+from monitor_stream.events.tables import CALIBRATION_BINS, PERFORMANCE, SCORE_BINS, confusion_group
 
 
 def regression_row(prediction: Floats, label: Floats, centre: float = 0.0) -> Floats:
@@ -48,6 +48,23 @@ def binary_row(score: Floats, label: Floats, threshold: float = 0.5) -> Floats:
 def score_counts(score: Floats, label: Floats) -> Floats:
     bins = score_bin(score)
     return np.array([np.bincount(bins[label == side], minlength=SCORE_BINS) for side in (0.0, 1.0)], float)
+
+
+def calibration_row(score: Floats, label: Floats) -> Floats:
+    """In ten bins of equal width, as without a reference of the score."""
+    bins = np.searchsorted(np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS, score)
+    sums = [
+        np.bincount(bins, each, minlength=CALIBRATION_BINS) for each in (np.ones(len(score)), score, label)
+    ]
+    return np.array(sums, float).T.ravel()
+
+
+def with_intervals(row: Floats, covered: int, of: int, width: float) -> Floats:
+    """A row of a regression whose predictions came with intervals."""
+    added = dict(zip(PERFORMANCE["regression"], row, strict=True))
+    return np.array(
+        list((added | {"with_interval": of, "covered": covered, "interval_width": width}).values())
+    )
 
 
 def multiclass_row(

@@ -5,7 +5,7 @@ from sklearn import metrics as batch
 from monitor_stream.events.delta import Floats
 from monitor_stream.events.tables import PERFORMANCE
 from monitor_stream.judge.performance import metrics
-from tests.judge.performance.pairs import binary_row, score_counts
+from tests.judge.performance.pairs import binary_row, calibration_row, score_counts
 
 
 def test_every_metric_is_its_batch_twin() -> None:
@@ -14,12 +14,18 @@ def test_every_metric_is_its_batch_twin() -> None:
         rng = np.random.default_rng(seed)
         score = rng.beta(1.5, 4.0, 4000)
         label = (rng.random(4000) < score).astype(float)
-        found = metrics("binary", binary_row(score, label), scores=score_counts(score, label))
+        found = metrics(
+            "binary",
+            binary_row(score, label),
+            scores=score_counts(score, label),
+            calibration=calibration_row(score, label),
+        )
         guess = score >= 0.5
         assert found.scored == 4000
         assert found.bad == np.sum(guess != label)
         assert not found.not_computable
         assert found.values.pop("auc") == pytest.approx(batch.roc_auc_score(label, score), abs=0.002)
+        assert found.values.pop("ece") == pytest.approx(_ece(score, label), rel=1e-9)
         assert found.values == pytest.approx(
             {
                 "accuracy": batch.accuracy_score(label, guess),
@@ -33,6 +39,12 @@ def test_every_metric_is_its_batch_twin() -> None:
             },
             rel=1e-9,
         )
+
+
+def _ece(score: Floats, label: Floats) -> float:
+    bins = np.ceil(score * 10.0).clip(1, 10)
+    each = [bins == index for index in range(1, 11)]
+    return float(sum(abs(score[b].mean() - label[b].mean()) * b.mean() for b in each if b.any()))
 
 
 def _sigmoid(x: Floats) -> Floats:
@@ -97,10 +109,13 @@ def test_ratios_without_a_denominator_have_their_reason() -> None:
 def test_pairs_without_scores_lack_what_needs_scores() -> None:
     """Classes alone give the confusion metrics; a group whose scores are not counted lacks AUC only."""
     row = binary_row(np.array([0.1, 0.9]), np.array([0.0, 1.0]))
-    assert metrics("binary", row).not_computable == {"auc": "scores of this group are not counted"}
+    uncounted = "scores of this group are not counted"
+    assert metrics("binary", row).not_computable == {"auc": uncounted, "ece": uncounted}
     row[6:] = 0.0
     found = metrics("binary", row, scores=np.zeros((2, 400)))
-    assert found.not_computable == dict.fromkeys(("log_loss", "brier", "auc", "mean_score"), "no scores")
+    assert found.not_computable == dict.fromkeys(
+        ("log_loss", "brier", "auc", "ece", "mean_score"), "no scores"
+    )
 
 
 def test_nothing_scored_gives_reasons_only() -> None:
@@ -108,7 +123,7 @@ def test_nothing_scored_gives_reasons_only() -> None:
     found = metrics("binary", np.zeros(len(PERFORMANCE["binary"])), scores=np.zeros((2, 400)))
     assert not found.values
     assert set(found.not_computable.values()) == {"no scored pairs"}
-    assert len(found.not_computable) == 9
+    assert len(found.not_computable) == 10
 
 
 def test_metrics_of_added_rows_are_those_of_all_pairs() -> None:

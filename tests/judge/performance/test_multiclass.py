@@ -5,7 +5,7 @@ from sklearn import metrics as batch
 from monitor_stream.events.spec import OTHER
 from monitor_stream.events.tables import PERFORMANCE
 from monitor_stream.judge.performance import metrics
-from tests.judge.performance.pairs import confusion, multiclass_row
+from tests.judge.performance.pairs import calibration_row, confusion, multiclass_row
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -14,13 +14,23 @@ def test_every_metric_is_its_batch_twin(seed: int) -> None:
     rng = np.random.default_rng(seed)
     label = rng.choice(["cat", "dog", "emu"], 400, p=[0.7, 0.2, 0.1]).tolist()
     guess = np.where(rng.random(400) < 0.7, label, rng.choice(["cat", "dog", "fox"], 400)).tolist()
-    found = metrics("multiclass", multiclass_row(guess, label, 123.0, 400), confusion=confusion(guess, label))
+    highest, right = rng.uniform(0.4, 1.0, 400), (np.array(guess) == label).astype(float)
+    found = metrics(
+        "multiclass",
+        multiclass_row(guess, label, 123.0, 400),
+        confusion=confusion(guess, label),
+        calibration=calibration_row(highest, right),
+    )
     assert not found.not_computable
     assert found.values == pytest.approx(
         {
             "accuracy": batch.accuracy_score(label, guess),
             "macro_f1": batch.f1_score(label, guess, average="macro", zero_division=0.0),
             "log_loss": 123.0 / 400,
+            "ece": sum(
+                abs(np.sum(highest[b] - right[b])) / 400
+                for b in (np.ceil(highest * 10.0) == index for index in range(1, 11))
+            ),
         }
     )
 
@@ -37,12 +47,15 @@ def test_classes_beyond_the_bound_have_no_f1_of_their_own() -> None:
 def test_what_is_not_there_has_its_reason() -> None:
     """No pairs, no scores, no confusion matrix: each metric says which it lacks."""
     empty = metrics("multiclass", np.zeros(len(PERFORMANCE["multiclass"])), confusion={})
-    assert empty.not_computable == dict.fromkeys(("accuracy", "macro_f1", "log_loss"), "no scored pairs")
+    assert empty.not_computable == dict.fromkeys(
+        ("accuracy", "macro_f1", "log_loss", "ece"), "no scored pairs"
+    )
     segment = metrics("multiclass", multiclass_row(["a"], ["a"]))
     assert segment.values == {"accuracy": 1.0}
     assert segment.not_computable == {
         "macro_f1": "classes of this group are not counted",
         "log_loss": "no scores",
+        "ece": "no scores",
     }
 
 

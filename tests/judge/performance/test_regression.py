@@ -6,7 +6,9 @@ from sklearn import metrics as batch
 
 from monitor_stream.events.tables import PERFORMANCE
 from monitor_stream.judge.performance import metrics
-from tests.judge.performance.pairs import regression_row
+from tests.judge.performance.pairs import regression_row, with_intervals
+
+NO_INTERVALS = dict.fromkeys(("coverage", "interval_width"), "no prediction intervals")
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -16,7 +18,8 @@ def test_every_metric_is_its_batch_twin(seed: int, mean: float, centre: float) -
     rng = np.random.default_rng(seed)
     label = rng.normal(mean, 10.0, 500)
     prediction = label + rng.normal(2.0, 3.0, 500)
-    found = metrics("regression", regression_row(prediction, label, centre))
+    row = with_intervals(regression_row(prediction, label, centre), covered=400, of=450, width=900.0)
+    found = metrics("regression", row, label_mean=centre)
     assert found.scored == 500
     assert found.bad == np.sum(np.abs(prediction - label) > 1.0)
     assert not found.not_computable
@@ -27,6 +30,8 @@ def test_every_metric_is_its_batch_twin(seed: int, mean: float, centre: float) -
             "bias": float(np.mean(prediction - label)),
             "wape": float(np.abs(prediction - label).sum() / np.abs(label).sum()),
             "r2": batch.r2_score(label, prediction),
+            "coverage": 400 / 450,
+            "interval_width": 2.0,
         },
         rel=1e-9,
     )
@@ -38,13 +43,13 @@ def test_constant_labels_have_no_r2(value: float) -> None:
     rows = [regression_row(np.full(n, value) + 1.0, np.full(n, value)) for n in (1, 7, 100, 3)]
     found = metrics("regression", np.sum(rows, axis=0))
     assert "r2" not in found.values
-    assert found.not_computable == {"r2": "the labels do not vary"}
+    assert found.not_computable == {"r2": "the labels do not vary"} | NO_INTERVALS
 
 
 def test_labels_of_zero_have_no_wape() -> None:
     """A share of nothing is not computable; the other metrics are."""
     found = metrics("regression", regression_row(np.ones(3), np.zeros(3)))
-    assert found.not_computable == {"wape": "all labels are 0", "r2": "the labels do not vary"}
+    assert found.not_computable == {"wape": "all labels are 0", "r2": "the labels do not vary"} | NO_INTERVALS
     assert found.values == {"mae": 1.0, "rmse": 1.0, "bias": 1.0}
 
 
@@ -52,7 +57,7 @@ def test_nothing_scored_gives_reasons_only() -> None:
     """An empty window has no metric, and says why."""
     found = metrics("regression", np.zeros(len(PERFORMANCE["regression"])))
     assert not found.values
-    assert set(found.not_computable) == {"mae", "rmse", "bias", "wape", "r2"}
+    assert set(found.not_computable) == {"mae", "rmse", "bias", "wape", "r2", *NO_INTERVALS}
     assert set(found.not_computable.values()) == {"no scored pairs"}
 
 
