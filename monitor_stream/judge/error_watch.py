@@ -10,11 +10,13 @@ import msgspec
 import numpy as np
 
 from monitor_stream.events.codec import moment
+from monitor_stream.events.delta import Floats
 from monitor_stream.events.results import Detection, Detector, Finding
 from monitor_stream.events.spec import ErrorScale, ModelSpec, Task
 from monitor_stream.judge.detectors import Alarm, ErrorMonitor, LevelChart, Look, SpanRules
 from monitor_stream.judge.error_findings import fall, of_span, rise
 from monitor_stream.judge.errors_in_order import ErrorsInOrder
+from monitor_stream.judge.estimates.contradiction import ContradictionWatch
 from monitor_stream.judge.persist import Journal, key, pack, unpack
 
 #: Detections kept for readers; all of them are counted.
@@ -64,13 +66,16 @@ class DetectionsState(msgspec.Struct, array_like=True):
 
 
 class ErrorWatch:
-    """Holds errors until their time has come, feeds the detectors, and keeps what they found."""
+    """Holds errors until their time has come, feeds the detectors, and keeps what they found. What was foretold of the errors is
+    held against them at the same time.
+    """
 
     def __init__(self, model: str, version: str, journal: Journal) -> None:
         self._owner = (model, version)
         self._journal = journal
         self.errors = ErrorsInOrder(lambda at: key("held", model, version, at), journal)
         self.found = DetectionsState()
+        self.contradiction = ContradictionWatch(model, version, journal)
         self._detectors: Detectors | None = None
 
     @property
@@ -80,7 +85,12 @@ class ErrorWatch:
 
     def advance(self, clock: float, spec: ModelSpec) -> list[Finding]:
         """Let the errors below the clock go; what the detectors saw in them, and in the spans that are over."""
-        order, error = self.errors.release(clock)
+        pairs = self.errors.release(clock)
+        pairs = pairs.at(np.isfinite(pairs.order) & np.isfinite(pairs.error))
+        findings = self._detect(pairs.order, pairs.error, spec)
+        return findings + self.contradiction.advance(pairs, self.errors.released, spec)
+
+    def _detect(self, order: Floats, error: Floats, spec: ModelSpec) -> list[Finding]:
         if order.size:
             detectors = self._detectors_for(spec)
         elif self._detectors is not None:
@@ -88,8 +98,6 @@ class ErrorWatch:
         else:
             return []
         findings: list[Finding] = []
-        finite = np.isfinite(order) & np.isfinite(error)
-        order, error = order[finite], error[finite]
         for part in list(detectors.chart.parts(order)):
             findings += self._looks(detectors.chart.feed(order[part], error[part]), spec)
             findings += self._alarms(detectors.monitor.feed(order[part], error[part]), detectors.chart, spec)

@@ -35,13 +35,13 @@ class UnreadableDeltaError(ValueError):
 
 
 class VersionRows(NamedTuple):
-    """One version's part of a delta: rows with their windows by table, (order time, error) of scored pairs, and sampled
-    rows with the start of their span.
+    """One version's part of a delta: rows with their windows by table, (order time, error, foretold error) of scored
+    pairs, and sampled rows with the start of their span.
     """
 
     part: VersionDelta
     tables: dict[TableName, tuple[Ints, Rows]]
-    errors: tuple[Floats, Floats] | None
+    errors: tuple[Floats, Floats, Floats] | None
     samples: list[tuple[int, SampledRows]]
 
 
@@ -91,15 +91,18 @@ def _table(name: TableName, table: Table) -> tuple[Ints, Rows]:
     return windows, Rows(groups, sums)
 
 
-def _scored(scored: Scored) -> tuple[Floats, Floats]:
+def _scored(scored: Scored) -> tuple[Floats, Floats, Floats]:
     order, error = scored.unpack()
-    if len(order) != len(error):
-        raise ValueError(f"{len(order)} order times for {len(error)} errors")
+    foretold = scored.foretold()
+    if not len(order) == len(error) == len(foretold):
+        raise ValueError(f"{len(order)} order times for {len(error)} errors, {len(foretold)} foretold")
+    if np.isinf(foretold).any():
+        raise ValueError("a foretold error is infinite")
     if not (np.isfinite(order).all() and np.isfinite(error).all()):
         raise ValueError("an error or its order time is not finite")
     if order.size and (order.min() < 0.0 or order.max() > _LAST):
         raise ValueError("an error has an order time that no calendar has")
-    return order, error
+    return order, error, foretold
 
 
 def _sampled(sample: Sample) -> SampledRows:

@@ -58,4 +58,5 @@ def _version(model: Model, version: Version) -> VersionResults:
         drift=cast(list[DriftSpan], version.drift.history.documents()),
         incidents_opened=model.incidents.opened(version.version),
         reference_made=(spec.learned_until or spec.created or None) if has_reference(spec) else None,
+        contradiction=version.watch.contradiction.document(),
     )

@@ -149,8 +149,13 @@ class Version:
 
     def advance(self, watermark: float, clock: float, now: float | None) -> list[Finding]:
         """Close, settle and let errors go as far as time has come; what was found, or found no more."""
+        # What labels say of the estimates stands in the windows that are published next.
+        released = self.watch.errors.released
+        findings = self.watch.advance(clock, self.spec)
+        if self.watch.errors.released != released:
+            self._touch()
         closed, settled = self.windows.advance(watermark, clock - self._specs.horizon(), now)
-        findings = self._quality.take(closed, self._specs.find)
+        findings += self._quality.take(closed, self._specs.find)
         findings += self._volume.take(closed, watermark)
         findings += self._service.take(closed, self._specs.find)
         for window in settled:
@@ -164,12 +169,7 @@ class Version:
         if settled_days:
             findings += self._segments.take(settled_days, self.spec)
             self.days.windows.forget(math.inf)
-        findings += self.drift.advance(watermark, self.windows.windows.floor, self._specs)
-        released = self.watch.errors.released
-        findings += self.watch.advance(clock, self.spec)
-        if self.watch.errors.released != released:
-            self._touch()
-        return findings
+        return findings + self.drift.advance(watermark, self.windows.windows.floor, self._specs)
 
     def revise(self, now: float, interval: float) -> bool:
         """Publish closed windows that changed, each at most every `interval` seconds of processing time."""
@@ -201,6 +201,8 @@ class Version:
             self.watch.restore_monitor(data)
         for _, data in fields.get("detections", ()):
             self.watch.restore_detections(data)
+        for _, data in fields.get("contradiction", ()):
+            self.watch.contradiction.restore(data)
         for _, data in fields.get("quality", ()):
             self._quality.restore(data)
         for _, data in fields.get("volume", ()):

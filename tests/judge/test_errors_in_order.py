@@ -23,27 +23,25 @@ def field(at: int) -> str:
     return str(at)
 
 
-STEPS = st.lists(
-    st.tuples(st.integers(0, 5), st.lists(st.tuples(st.integers(0, 10), st.integers(0, 3)), max_size=8)),
-    max_size=8,
-)
+PAIR = st.tuples(st.integers(0, 10), st.integers(0, 3), st.integers(0, 2))
+STEPS = st.lists(st.tuples(st.integers(0, 5), st.lists(PAIR, max_size=8)), max_size=8)
 
 
 @given(STEPS, st.data())
 def test_errors_come_out_sorted_and_once(
-    steps: list[tuple[int, list[tuple[int, int]]]], data: st.DataObject
+    steps: list[tuple[int, list[tuple[int, int, int]]]], data: st.DataObject
 ) -> None:
-    """Each step moves the clock and brings errors at or above it; a restart may follow any commit."""
+    """Each step moves the clock and brings errors at or above it, and what was foretold of them; a restart may follow any commit."""
     state: dict[str, bytes] = {}
     held, clock, sent, got = ErrorsInOrder(field, Journal(state)), 0, [], []
     journal = held._journal
     for pace, errors in steps:
-        pairs = [(float(clock + ahead), float(error)) for ahead, error in errors]
+        pairs = [(float(clock + ahead), float(error), foretold / 2) for ahead, error, foretold in errors]
         sent += pairs
-        held.add(np.array([order for order, _ in pairs]), np.array([error for _, error in pairs]))
+        held.add(*np.array(pairs).reshape(-1, 3).T)
         clock += pace
         got += list(zip(*(column.tolist() for column in held.release(clock)), strict=True))
-        assert all(order < clock for order, _ in got)
+        assert all(order < clock for order, _, _ in got)
         if data.draw(st.booleans()):
             changes = journal.take()
             state |= changes.puts
@@ -61,7 +59,16 @@ def test_errors_that_come_too_late_are_fed_when_they_come() -> None:
     held = ErrorsInOrder(field, Journal({}))
     held.release(10.0)
     held.add(np.array([12.0, 5.0]), np.array([1.0, 0.0]))
-    assert [part.tolist() for part in held.release(10.0)] == [[5.0], [0.0]]
+    assert [part.tolist() for part in held.release(10.0)[:2]] == [[5.0], [0.0]]
+
+
+def test_what_nobody_foretold_is_nan_after_a_restart() -> None:
+    """Pairs of a model without an estimator cost no bytes, and come back as they went."""
+    journal = Journal({})
+    ErrorsInOrder(field, journal).add(np.array([2.0, 1.0]), np.array([0.0, 1.0]))
+    heir = ErrorsInOrder(field, Journal({}))
+    heir.restore({0: journal.take().puts["0"]})
+    assert str([column.tolist() for column in heir.release(np.inf)]) == "[[1.0, 2.0], [1.0, 0.0], [nan, nan]]"
 
 
 def test_beyond_the_bound_the_older_half_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:

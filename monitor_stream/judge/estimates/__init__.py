@@ -1,0 +1,1 @@
+"""Performance before labels, and how far it can be believed."""
