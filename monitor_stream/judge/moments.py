@@ -13,6 +13,11 @@ from monitor_stream.events.spec import NumericReference, Reference
 ROUNDING: Final = 1e-12
 
 
+def centre(reference: Reference | None) -> float:
+    """What the sums of a column are centred on: the mean of its reference, 0 without one."""
+    return reference.mean if isinstance(reference, NumericReference) else 0.0
+
+
 def mean_and_std(
     row: Sequence[float] | Floats, reference: Reference | None
 ) -> tuple[float | None, float | None]:
@@ -27,8 +32,7 @@ def mean_and_std(
     n = values - missing - wrong_type
     if n <= 0.0 or (first == 0.0 and second == 0.0 and not isinstance(reference, NumericReference)):
         return None, None
-    centre = reference.mean if isinstance(reference, NumericReference) else 0.0
     mean, square = first / n, second / n
     variance = square - mean * mean
     # What is left of a constant is the rounding of its squares.
-    return centre + mean, math.sqrt(variance) if variance > ROUNDING * square else 0.0
+    return centre(reference) + mean, math.sqrt(variance) if variance > ROUNDING * square else 0.0

@@ -9,9 +9,9 @@ import numpy as np
 from monitor_stream.events.codec import moment
 from monitor_stream.events.delta import Floats
 from monitor_stream.events.results import FeatureResult, Metrics, SegmentResult, Window
-from monitor_stream.events.spec import OTHER, ModelSpec, Reference, Task
+from monitor_stream.events.spec import OTHER, ModelSpec, Reference
 from monitor_stream.events.tables import PERFORMANCE, PREDICTION, SCORE, TARGET, split_segment
-from monitor_stream.judge.moments import mean_and_std
+from monitor_stream.judge.moments import centre, mean_and_std
 from monitor_stream.judge.performance import metrics
 from monitor_stream.judge.service import latency_quantiles, timeouts
 from monitor_stream.judge.sums import Sums
@@ -34,7 +34,7 @@ def publish(window: OpenWindow, spec: ModelSpec, model: str, version: str) -> Wi
         labelled=labelled,
         labelled_share=labelled / n if n else 0.0,
         reference=window.reference,
-        metrics=overall(sums, spec.task),
+        metrics=overall(sums, spec),
         segments=list(_segments(sums, spec)),
         features=list(_features(sums, spec)),
         quality=_quality(sums),
@@ -51,9 +51,9 @@ def pairs(sums: Sums) -> int:
     return 0 if row is None else int(row[:-1].sum())
 
 
-def overall(sums: Sums, otherwise: Task) -> Metrics:
-    """The metrics over all groups, with score histograms and confusion matrix where there are some."""
-    task = sums.task(otherwise)
+def overall(sums: Sums, spec: ModelSpec) -> Metrics:
+    """The metrics over all groups, with score histograms, confusion matrix and calibration where there are some."""
+    task = sums.task(spec.task)
     row = sums.row("performance")
     scores, confusion = sums.tables.get("scores"), sums.tables.get("confusion")
     return metrics(
@@ -63,6 +63,8 @@ def overall(sums: Sums, otherwise: Task) -> Metrics:
         confusion=None
         if confusion is None
         else dict(zip(confusion.groups, confusion.rows[:, 0].tolist(), strict=True)),
+        calibration=sums.row("calibration"),
+        label_mean=centre(spec.label),
     )
 
 
@@ -94,7 +96,8 @@ def _segments(sums: Sums, spec: ModelSpec) -> Iterator[SegmentResult]:
         by_segment.setdefault(segment, []).append((value, sizes[group], row))
     for segment in sorted(by_segment):
         for value, n, row in _bounded(by_segment[segment], spec.max_segment_values):
-            yield SegmentResult(segment=segment, value=value, n=int(n), metrics=metrics(task, row))
+            found = metrics(task, row, label_mean=centre(spec.label))
+            yield SegmentResult(segment=segment, value=value, n=int(n), metrics=found)
 
 
 def _bounded(values: list[tuple[str, float, Floats]], most: int) -> list[tuple[str, float, Floats]]:

@@ -26,6 +26,7 @@ MAX_MERGED: Final = 1440
 _WHOLE: Final[tuple[TableName, ...]] = (
     "traffic",
     "performance",
+    "calibration",
 )  # of these, the group of all predictions counts
 _CELLS: Final[tuple[TableName, ...]] = ("scores", "confusion")
 
@@ -67,7 +68,7 @@ def _merge(windows: list[OpenWindow], seconds: float, end: float, spec: ModelSpe
         seconds=seconds,
         end=moment(end),
         n=merged.total("traffic", 0),
-        metrics=overall(merged, spec.task),
+        metrics=overall(merged, spec),
     )
 
 

@@ -17,6 +17,10 @@ from monitor_stream.events.tables import PERFORMANCE, TableName, segment_group, 
 MAX_GROUPS: Final = 5000
 
 _TASKS: Final[Mapping[int, Task]] = {len(columns): task for task, columns in PERFORMANCE.items()}
+#: What is of the task that `performance` is of.
+_OF_TASK: Final[tuple[TableName, ...]] = (
+    "scores", "confusion", "answers", "calibration", "group_classes", "group_confusion",
+)  # fmt: skip
 _POSITION: Final = "<u4"
 
 
@@ -163,8 +167,8 @@ class Sums:
         block = self.tables.get(table)
         if block is None or block.columns != rows.sums.shape[1]:
             if block is not None and table == "performance":
-                self.tables.pop("scores", None)
-                self.tables.pop("confusion", None)
+                for other in _OF_TASK:
+                    self.tables.pop(other, None)
             block = self.tables[table] = Block(rows.sums.shape[1])
         block.add(rows.groups, rows.sums)
 
