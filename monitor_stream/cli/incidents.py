@@ -99,8 +99,9 @@ def list_(
 @as_json
 @takes_settings
 def show(settings: Settings, identity: str, *, as_json: bool) -> None:
-    """Show an incident with its evidence."""
+    """Show an incident with its evidence, and what is known of its cause."""
     from monitor_stream.incidents.find import all_incidents, find_incident
+    from monitor_stream.incidents.why import explain
 
     async def read() -> Incident:
         async with _open(settings) as (reader, _):
@@ -128,6 +129,10 @@ def show(settings: Settings, identity: str, *, as_json: bool) -> None:
             "detail",
         )
         print_table(heads, [map(escape, _evidence(finding)) for finding in incident.evidence])
+    if incident.why is not None:
+        click.echo("\nwhy")
+        for name, value in explain(incident.why, most=10):
+            click.echo(f"  {name:<12}{printable(value)}")
 
 
 @incidents.command

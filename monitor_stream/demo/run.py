@@ -33,6 +33,7 @@ from monitor_stream.errors import EngineError, SettingsError
 from monitor_stream.events.codec import encode_json
 from monitor_stream.events.spec import ModelSpec
 from monitor_stream.profile.pretty import pretty
+from monitor_stream.replay.verdicts import print_verdicts
 from monitor_stream.settings import Settings
 from monitor_stream.topics.registry import publish_spec
 
@@ -90,6 +91,7 @@ def run(options: Options, console: Console) -> Summary:
         with Watch(settings, events.MODEL, events.VERSION) as watch:
             summary = _play(options, settings, stream, watch, programs, console=console)
         _tell(summary, options, console)
+        print_verdicts(console, [watch.model] if watch.model else [])
         if not options.exit_when_done:
             _look_around(settings, programs, console)
         return summary

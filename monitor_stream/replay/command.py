@@ -60,7 +60,10 @@ def parse_columns(_context: click.Context, _option: click.Parameter, text: str |
     help="Which column of a table is what, where its name does not say it.",
 )
 @click.option(
-    "--json", "output", type=click.File("wb"), help="Write windows, drift, detections and incidents here."
+    "--json",
+    "output",
+    type=click.File("wb"),
+    help="Write windows, drift, detections, incidents and the models' documents here.",
 )
 @click.option(
     "--last",
@@ -103,6 +106,7 @@ def document(found: Replay) -> dict[str, object]:
         "drift": found.drift,
         "detections": found.detections,
         "incidents": found.incidents,
+        "models": found.models,
         "dead_letters": found.dead_letters,
     }
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from monitor_stream.events.results import ColumnDrift, Detection, DriftSpan, Metrics, Window
 from monitor_stream.replay.run import Replay
+from monitor_stream.replay.verdicts import print_verdicts
 
 #: In a pipe there is no width: wide enough for whole cells, so that grep finds them.
 _PIPE_WIDTH: Final = 160
@@ -35,7 +36,9 @@ _MOVED: Final = 4
 
 
 def print_replay(found: Replay, *, last: int, console: Console | None = None) -> None:
-    """Print the last windows and drift spans (0: all), what the detectors saw, the incidents, and what could not be read."""
+    """Print the last windows and drift spans (0: all), what the detectors saw, the incidents, what is known of each model
+    beyond, and what could not be read.
+    """
     console = console or Console()
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
@@ -53,6 +56,7 @@ def print_replay(found: Replay, *, last: int, console: Console | None = None) ->
             f"[bold]{incident.state} {incident.severity}[/] {_minute(incident.opened)} {escape(incident.summary)}",
             soft_wrap=True,
         )
+    print_verdicts(console, found.models.values())
     for reason, count in sorted(found.dead_letters.items()):
         example = next((e for e in found.examples if e.reason == reason), None)
         why = (

@@ -70,11 +70,12 @@ def test_incidents_are_listed(run: Run) -> None:
 
 
 def test_an_incident_is_shown_by_the_beginning_of_its_id(run: Run) -> None:
-    """With its summary and its evidence; an id that is none is one sentence."""
+    """With its summary, its evidence and why it may be; an id that is none is one sentence."""
     shown = run("show", OPEN[:3])
     assert shown.exit_code == 0, shown.output
     assert "rose from 31.2 to 96.4" in shown.output
     assert "adwin" in shown.output
+    assert "suspect     temperature: 4.0 times its threshold" in shown.output
     assert json.loads(run("show", OPEN[:3], "--json").output)["id"] == OPEN
     unknown = run("show", "ffff")
     assert unknown.exit_code == 1

@@ -239,7 +239,7 @@ def test_the_json_names_model_version_and_revision(table: Any, commanded: Comman
     """Each window says whose it is and which revision; drift, detections and incidents have their list."""
     pyarrow.parquet.write_table(table, commanded.folder / "rows.parquet")
     document, output = commanded("rows.parquet", options=["--columns", "prediction_id=id", "--last", "3"])
-    assert set(document) == {"windows", "drift", "detections", "incidents", "dead_letters"}
+    assert set(document) == {"windows", "drift", "detections", "incidents", "models", "dead_letters"}
     window = document["windows"][0]
     assert (window["model"], window["version"]) == ("m", "7")
     assert window["revision"] >= 1
