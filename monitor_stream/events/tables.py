@@ -193,6 +193,7 @@ Check = Literal[
     "absent_feature",  # a feature that the spec names and the event does not
     "without_prediction",  # neither a prediction, nor a score, nor an error
     "unfit_prediction",  # a prediction that does not fit the task, such as text in a regression
+    "unfit_interval",  # one whose ends are the wrong way round, or that is no range of numbers
     "unfit_label",  # a label that does not fit the task: joined, not scored
 ]
 

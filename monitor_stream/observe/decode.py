@@ -42,6 +42,7 @@ class Envelope(msgspec.Struct, gc=False):
     latency_seconds: Annotated[float, Meta(ge=0.0)] | None = None
     error: Annotated[str, Meta(max_length=200)] | None = None
     attributions: Raw = NULL
+    interval: tuple[float, float] | None = None
 
 
 class LabelEnvelope(msgspec.Struct, gc=False):

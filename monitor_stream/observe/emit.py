@@ -146,8 +146,10 @@ def _parts(taken: Taken) -> Iterator[_Part]:
             yield _Part(Table.pack(windows[rows], groups[rows], sums[rows]), each * len(groups[rows]), name)
     if taken.scored is not None:
         order, error = taken.scored.unpack()
-        for rows in _slices(len(order), 16):
-            yield _Part(Scored.pack(order[rows], error[rows]), 16 * len(order[rows]))
+        foretold = taken.scored.foretold() if taken.scored.expected else None
+        for rows in _slices(len(order), 24):
+            scored = Scored.pack(order[rows], error[rows], None if foretold is None else foretold[rows])
+            yield _Part(scored, 24 * len(order[rows]))
     for sample in taken.samples:
         hashes, values = sample.unpack()
         described = sum(len(column.name) + sum(map(len, column.codes)) for column in sample.columns)

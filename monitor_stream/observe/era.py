@@ -18,6 +18,7 @@ from monitor_stream.events.delta import Floats, Ints, Outcome, PairedSample, Sam
 from monitor_stream.events.latency_bins import latency_bin
 from monitor_stream.events.spec import ModelSpec, NumericReference
 from monitor_stream.events.tables import (
+    CALIBRATION_BINS,
     DELAY_BOUNDS,
     ERROR_BOUNDS,
     FEATURES,
@@ -31,10 +32,14 @@ from monitor_stream.events.tables import (
     Check,
     TableName,
     columns,
+    grouped,
 )
 from monitor_stream.observe.answer_histograms import AnswerHistogram
 from monitor_stream.observe.attributions import Attributions
+from monitor_stream.observe.calibration import CalibrationCounts
+from monitor_stream.observe.class_groups import CODES, count_within
 from monitor_stream.observe.columns import Array, Columns
+from monitor_stream.observe.columns import select as select_rows
 from monitor_stream.observe.feature_tables import ANSWERS, FeatureTables
 from monitor_stream.observe.features import FeatureReader, FeatureRows, Learned
 from monitor_stream.observe.histograms import Histograms, bins_of
@@ -42,7 +47,7 @@ from monitor_stream.observe.paired import Pairs
 from monitor_stream.observe.runs import Buffer
 from monitor_stream.observe.sampled_columns import SampledColumns
 from monitor_stream.observe.sampling import Sampler
-from monitor_stream.observe.scoring import Answers, Classes, Truths, scorer
+from monitor_stream.observe.scoring import Answers, Classes, Scores, Truths, scorer
 from monitor_stream.observe.segments import ALL, Segments
 from monitor_stream.observe.smallest import Hashes
 from monitor_stream.observe.sums import GROUPS, Rows, Windows, pack
@@ -54,7 +59,10 @@ _BINNED: Final[dict[TableName, int]] = {
     "scores": SCORE_BINS,
     "histograms": HISTOGRAM_BINS,
     "latencies": LATENCY_BINS,
+    "calibration": CALIBRATION_BINS,
+    "estimated_scores": SCORE_BINS,
 }
+_OF_CLASSES: Final = frozenset({"scores", "confusion", "estimated_scores", "estimated_confusion"})
 _CHECKS: Final[tuple[Check, ...]] = Check.__args__  # type: ignore[attr-defined]
 
 
@@ -102,7 +110,8 @@ class Era:
         self.waiting = Buffer()
         self.outcomes: dict[Outcome, int] = {}
         self._tables: dict[TableName, Rows] = {}
-        self._errors: list[tuple[Floats, Floats]] = []
+        self._errors: list[tuple[Floats, ...]] = []
+        self._calibration = CalibrationCounts(spec)
         self._feature_tables = FeatureTables(self.features)
         self._attributions = Attributions(spec)
         self._sampler = Sampler(spec.drift.span_seconds)
@@ -182,8 +191,19 @@ class Era:
         """Add up what features contributed to answers, from the field of the events."""
         self._attributions.observe(windows, raws, self._rows("attributions"))
 
-    def observe_answers(self, windows: Windows, spans: Windows, answers: Answers) -> None:
-        """Add up predictions and scores as if they were features."""
+    def observe_answers(self, windows: Windows, spans: Windows, segments: Array, answers: Answers) -> None:
+        """Add up what was answered, and predictions and scores as if they were features."""
+        said = self.scorer.said(answers)
+        if said is not None:
+            fit = ~np.isnan(said)
+            value = said if fit.all() else np.where(fit, said, 0.0)
+            self._by_segment("answers", windows, segments, np.stack([fit, value, value * value]))
+        classes = self.scorer.said_classes(answers) if self.segments.sensitive else None
+        if classes is not None:
+            some = np.flatnonzero(~answers.missing)
+            sensitive = segments[:, self.segments.sensitive][some]
+            rows = self._rows("group_classes")
+            count_within("group_classes", rows, windows.select(some), sensitive, classes[some])
         numbers, mean = self.scorer.numbers(answers), self._prediction_mean
         self._observe_special(PREDICTION, windows, answers.missing, answers.unfit, numbers=numbers, mean=mean)
         words = answers.word if self.spec.task == "multiclass" else answers.word.view(np.float64)
@@ -193,6 +213,19 @@ class Era:
             never = np.zeros(len(score), bool)
             self._observe_special(SCORE, windows, np.isnan(score), never, numbers=score, mean=mean)
             self._scores.add(self._rows("histograms"), spans, score[:, None])
+
+    def foretell(self, windows: Windows, answers: Answers, matrix: Floats, rows: Ints) -> None:
+        """Add up what can be said of predictions before their labels come: `rows` tells theirs of the matrix of features."""
+        proxies = self.scorer.proxies(answers)
+        if proxies is not None:
+            some = np.flatnonzero(proxies[0])
+            self._rows("proxies").add_each(windows.select(some), ALL, proxies[:, some])
+        foretold = self.scorer.foretell(answers, matrix, rows)
+        if foretold is None:
+            return
+        self._rows("estimates").add_each(windows.select(foretold.rows), ALL, foretold.sums)
+        for table, told in foretold.counts.items():
+            self._rows(table).add_each(windows.select(told.rows), told.codes, told.weights[None, :])
 
     def sample(
         self, spans: Windows, hashes: Hashes, rows: FeatureRows, places: Ints, answers: Floats
@@ -208,8 +241,7 @@ class Era:
     @property
     def columns(self) -> tuple[str, ...]:
         """What is kept of a waiting prediction to score it."""
-        extra = {"regression": (), "binary": ("score",), "multiclass": ("p",)}[self.spec.task]
-        return ("time", "position", "word", "segments", *extra)
+        return ("time", "position", "word", "segments", *self.scorer.columns)
 
     def score(self, predictions: Columns, truths: Truths, labels: Columns, *, compared: bool) -> None:
         """Score joined pairs, given the columns of both sides, one row a pair; sample them where versions are compared."""
@@ -229,29 +261,41 @@ class Era:
         chosen = np.flatnonzero(fit & self.scorer.scorable(word))
         if not len(chosen):
             return
-        chance = predictions.get("score", predictions.get("p"))
-        scores = self.scorer.score(word[chosen], None if chance is None else chance[chosen], truth[chosen])
-        windows = windows.select(chosen)
-        self._by_segment("performance", windows, predictions["segments"][chosen], scores.performance)
+        predictions = select_rows(predictions, chosen)
+        scores = self.scorer.score(predictions, truth[chosen])
+        windows, segments = windows.select(chosen), predictions["segments"]
+        self._by_segment("performance", windows, segments, scores.performance)
+        self._hold_against(windows, segments[:, self.segments.sensitive], scores)
         for table, codes in scores.counts.items():
             counted = np.flatnonzero(codes >= 0)
             self._rows(table).add_each(windows.select(counted), codes[counted])
-        delay = np.maximum(labels["time"][chosen] - time[chosen], 0.0)
+        delay = np.maximum(labels["time"][chosen] - predictions["time"], 0.0)
         self._rows("delay").add_histogram(windows, _DELAY, delay)
         if scores.multiple is not None:
             self._rows("errors").add_histogram(windows, _ERRORS, scores.multiple)
-        position, segments = labels["position"][chosen], predictions["segments"][chosen]
-        self._errors.append((np.maximum(position, predictions["position"][chosen]), scores.error))
+        position = labels["position"][chosen]
+        order = np.maximum(position, predictions["position"])
+        told = () if scores.expected is None else (scores.expected,)
+        self._errors.append((order, scores.error, *told))
         if compared:
-            self._pairs.offer(self.spans(position), labels["hash"][chosen], scores.error, segments)
+            self._pairs.offer(
+                self.spans(position), labels["hash"][chosen], scores.error, predictions["segments"]
+            )
+
+    def _hold_against(self, windows: Windows, sensitive: Array, scores: Scores) -> None:
+        """Hold scores and answers of pairs against what came true, also by sensitive groups."""
+        if scores.confidence is not None and scores.came_true is not None:
+            rows = self._rows("calibration")
+            self._calibration.add(rows, windows, sensitive, scores.confidence, scores.came_true)
+        if scores.cells is not None:
+            count_within("group_confusion", self._rows("group_confusion"), windows, sensitive, scores.cells)
 
     def take(self) -> Taken:
         """What there is to publish; nothing is left."""
         tables = {name: self._pack(name, rows) for name, rows in self._tables.items() if rows}
         scored = None
         if self._errors:
-            order, error = (np.concatenate(part) for part in zip(*self._errors, strict=True))
-            scored = Scored.pack(order, error)
+            scored = Scored.pack(*(np.concatenate(part) for part in zip(*self._errors, strict=True)))
         columns = SampledColumns(self.features.features, self.features.categories)
         samples = self._sampler.take(columns) if self._sampler else []
         paired = self._pairs.take(self.segments.groups) if self._pairs else []
@@ -265,16 +309,20 @@ class Era:
             bins = _BINNED[name]
             cells = keys % GROUPS
             rowed, places = np.unique(keys - cells + cells // bins, return_inverse=True)
-            wide = np.zeros((len(rowed), bins))
-            wide[places, cells % bins] = sums[:, 0]
-            keys, sums = rowed, wide
+            wide = np.zeros((len(rowed), bins, rows.width))
+            wide[places, cells % bins] = sums
+            keys, sums = rowed, wide.reshape(len(rowed), -1)
         names = {code: self._group(name, code) for code in np.unique(keys % GROUPS).tolist()}
         seconds = self.spec.drift.span_seconds if name == "histograms" else self.spec.window_seconds
         return pack(keys, sums, names, seconds)
 
     def _group(self, table: TableName, code: int) -> str:
-        if table in {"traffic", "performance"}:
+        if table in {"traffic", "answers", "performance", "calibration"}:
             return self.segments.groups[code]
+        if table in CODES:
+            return grouped(
+                self.segments.groups[code // CODES[table]], self.scorer.group(table, code % CODES[table])
+            )
         if table == "quality":
             return _CHECKS[code]
         if table in {"features", "histograms"} and code < len(ANSWERS):
@@ -283,13 +331,13 @@ class Era:
             return self._feature_tables.group(table, code)
         if table == "attributions":
             return self._attributions.names[code]
-        return self.scorer.group(table, code) if table in {"scores", "confusion"} else ""
+        return self.scorer.group(table, code) if table in _OF_CLASSES else ""
 
     def _rows(self, table: TableName) -> Rows:
         rows = self._tables.get(table)
         if rows is None:
             wide = len(columns(table, self.spec.task))
-            rows = self._tables[table] = Rows(1 if table in _BINNED else wide)
+            rows = self._tables[table] = Rows(wide // _BINNED.get(table, 1))
         return rows
 
     def _by_segment(self, table: TableName, windows: Windows, segments: Array, sums: Floats) -> None:

@@ -35,6 +35,7 @@ from monitor_stream.observe.kinds import (
     numbers,
     timestamps,
 )
+from monitor_stream.observe.segments import segment_names
 from monitor_stream.observe.values import MAX_NUMBER
 from monitor_stream.observe.vectors import Vectors
 
@@ -96,7 +97,7 @@ class FeatureReader:
         self.learned = list(learned)
         self.learns = not spec.features
         self._named = {feature.name: feature for feature in spec.features}
-        self._wanted = list(spec.segments)
+        self._wanted = segment_names(spec)
         self._extras: list[str] = []
         self._loose: set[str] = set()
         self.categories: dict[str, Categories] = {}

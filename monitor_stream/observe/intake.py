@@ -14,6 +14,7 @@ from monitor_stream.events.deadletter import Reason
 from monitor_stream.events.delta import Floats
 from monitor_stream.events.fold import Batch
 from monitor_stream.observe.columns import Array
+from monitor_stream.observe.columns import select as select_rows
 from monitor_stream.observe.decode import Decoded, Envelope, Rejects
 from monitor_stream.observe.era import Era
 from monitor_stream.observe.features import FeatureRows
@@ -214,15 +215,14 @@ def _count(
     era.observe_attributions(windows, list(map(attrgetter("attributions"), events)))
     answered = (~failed).nonzero()[0]
     answering = pick(events, answered)
-    answers = era.scorer.answers(
-        list(map(attrgetter("prediction"), answering)),
-        list(map(attrgetter("score"), answering)),
-        list(map(attrgetter("scores"), answering)),
-    )
+    answers = era.scorer.answers(answering)
     answered_windows, answered_spans = windows.select(answered), spans.select(answered)
-    era.observe_answers(answered_windows, answered_spans, answers)
+    era.observe_answers(answered_windows, answered_spans, segments[answered], answers)
+    era.foretell(answered_windows, answers, features.matrix, answered)
     era.check("without_prediction", answered_windows, answers.missing)
     era.check("unfit_prediction", answered_windows, answers.unfit)
+    if answers.unfit_interval is not None:
+        era.check("unfit_interval", answered_windows, answers.unfit_interval)
     era.check("without_id", windows, without_id)
     era.check("unknown_field", windows, rows.unknown)
     era.check("unknown_feature", windows, features.unknown)
@@ -242,8 +242,7 @@ def _count(
                 "time": rows.times[chosen],
                 "word": answers.word[joinable],
                 "segments": segments[chosen],
-                **({"score": answers.score[joinable]} if era.spec.task == "binary" else {}),
-                **({"p": answers.probabilities[joinable]} if answers.probabilities is not None else {}),
+                **select_rows(era.scorer.waiting(answers), joinable),
             },
             window,
         )

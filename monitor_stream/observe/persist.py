@@ -18,7 +18,7 @@ from monitor_stream.observe.model import Model, ModelState
 from monitor_stream.observe.runs import Buffer
 
 #: The version of what is written here.
-SCHEMA: Final = b"1"
+SCHEMA: Final = b"2"
 
 _encode = msgspec.msgpack.Encoder().encode
 

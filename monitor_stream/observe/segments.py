@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from msgspec import Raw
 
 from monitor_stream.events.deadletter import Reason
 from monitor_stream.events.spec import OTHER, ModelSpec
-from monitor_stream.events.tables import segment_group
+from monitor_stream.events.tables import pair_name, segment_group
 from monitor_stream.observe.decode import diagnose
 from monitor_stream.observe.fields import can_be_field, field_names
 from monitor_stream.observe.values import text
@@ -24,25 +25,40 @@ Codes = npt.NDArray[np.uint16]
 ALL: Final = 0
 
 
+def segment_names(spec: ModelSpec) -> list[str]:
+    """What a spec's events are grouped by, each name once: segments, sensitive names, and what pairs are made of."""
+    paired = [name for pair in spec.segment_pairs for name in pair]
+    return list(dict.fromkeys([*spec.segments, *spec.sensitive, *paired]))
+
+
 class Segments:
     """Codes of groups, given in the order in which the topic brought them.
 
     Each segment keeps `max_segment_values` values for good, and counts the rest together. The first to come are kept,
     in each partition for itself: with more values than that, which of them have a name is a matter of the partition.
-    A missing value is the value ``""``, so that the values of a segment add up to all events.
+    A missing value is the value ``""``, so that the values of a segment add up to all events. Two segments together are a
+    segment, whose values are those of both.
     """
 
     def __init__(self, spec: ModelSpec, known: Sequence[tuple[int, str]] = ()) -> None:
-        self._names = list(dict.fromkeys(spec.segments))
+        self._names = segment_names(spec)
+        pairs = {pair_name(*pair): pair for pair in spec.segment_pairs if pair_name(*pair) not in self._names}
+        self.sensitive = [self._names.index(name) for name in dict.fromkeys(spec.sensitive)]
         self._limit = spec.max_segment_values
         self.known: list[tuple[int, str]] = []
         self.groups = [""]
-        self._codes: list[dict[str, int]] = [{} for _ in self._names]
-        for index in range(len(self._names)):
-            self._add(index, "")
+        self._places = np.zeros(1, np.uint16)  # of each group's value among those of its segment
+        self._labels = [*self._names, *pairs]
+        self._codes: list[dict[str, int]] = [{} for _ in self._labels]
+        for index in range(len(self._labels)):
+            self._add(index, "" if index < len(self._names) else pair_name("", ""))
             self._add(index, OTHER)
         for index, value in known[len(self.known) :]:
             self._add(index, value)
+        self._together = [
+            _Together((self._names.index(first), self._names.index(second)), self._limit + 2)
+            for first, second in pairs.values()
+        ]
         self.row = msgspec.defstruct(
             "Segments",
             [(f"s{index}", str | float | bool | None, None) for index in range(len(self._names))],
@@ -53,9 +69,6 @@ class Segments:
         )
         self._blank = self.row()
         self._decode: Callable[[bytes], list[Any]] = msgspec.json.Decoder(list[self.row | None]).decode  # type: ignore[name-defined]
-
-    def __len__(self) -> int:
-        return len(self._names)
 
     def read(self, raws: Sequence[Raw]) -> tuple[list[Sequence[Any]], dict[int, tuple[Reason, str]]]:
         """The values of each segment, and the events whose segments are no object."""
@@ -76,7 +89,13 @@ class Segments:
             self._encode(index, column, features.get(self._names[index]))
             for index, column in enumerate(columns)
         ]
+        for index, together in enumerate(self._together, len(self._names)):
+            codes.append(together.encode(codes, self._places, partial(self._pair, index)))
         return np.stack(codes, axis=1) if codes else np.empty((count, 0), np.uint16)
+
+    def _pair(self, index: int, first: int, second: int) -> int:
+        """The code of two values together, given theirs."""
+        return self._code(index, pair_name(self.known[first - 1][1], self.known[second - 1][1]))
 
     def _encode(self, index: int, column: Sequence[Any], feature: Sequence[Any] | None) -> Codes:
         if feature is not None and None in column:
@@ -90,12 +109,11 @@ class Segments:
         try:
             return np.fromiter(map(table.__getitem__, column), np.uint16, len(column))
         except KeyError:
-            found = {value: self._code(index, value) for value in dict.fromkeys(column)}
+            found = {value: self._code(index, text(value)) for value in dict.fromkeys(column)}
             return np.fromiter(map(found.__getitem__, column), np.uint16, len(column))
 
     def _code(self, index: int, value: str) -> int:
         table = self._codes[index]
-        value = text(value)
         if value not in table and (
             len(table) >= self._limit + 2 or len(self.groups) > np.iinfo(np.uint16).max
         ):
@@ -103,8 +121,12 @@ class Segments:
         return table[value] if value in table else self._add(index, value)
 
     def _add(self, index: int, value: str) -> int:
+        place = len(self._codes[index])
         code = self._codes[index][value] = len(self.groups)
-        self.groups.append(segment_group(self._names[index], value))
+        self.groups.append(segment_group(self._labels[index], value))
+        if code >= len(self._places):
+            self._places = np.resize(self._places, 2 * code)
+        self._places[code] = place
         self.known.append((index, value))
         return code
 
@@ -120,6 +142,26 @@ class Segments:
             for name, column in zip(self._names, columns, strict=True):
                 column.append(_scalar(row.get(name)))
         return list(columns), rejected
+
+
+class _Together:
+    """Codes of two segments together, by the places of both values in theirs; a table that is filled as they come."""
+
+    def __init__(self, segments: tuple[int, int], values: int) -> None:
+        self._first, self._second = segments
+        self._codes = np.full((values, values), ALL, np.uint16)
+
+    def encode(self, codes: Sequence[Codes], places: Codes, code_of: Callable[[int, int], int]) -> Codes:
+        """One code an event; values that come together for the first time are met in the order of the events."""
+        first, second = codes[self._first], codes[self._second]
+        cells = places[first], places[second]
+        together = self._codes[cells]
+        unmet = np.flatnonzero(together == ALL)
+        if not len(unmet):
+            return together
+        for pair in dict.fromkeys(zip(first[unmet].tolist(), second[unmet].tolist(), strict=True)):
+            self._codes[places[pair[0]], places[pair[1]]] = code_of(*pair)
+        return self._codes[cells]
 
 
 def _scalar(value: Any) -> Any:

@@ -11,7 +11,7 @@ from monitor_stream.events.delta import Floats, Ints, Table
 from monitor_stream.observe.columns import Array
 
 #: Group codes lie below this; a key is window number times this plus the code.
-GROUPS: Final = 1 << 20
+GROUPS: Final = 1 << 24
 
 #: Rows that are held before parts of one key are added.
 ROWS: Final = 1 << 16

@@ -6,7 +6,6 @@ It states the rules of docs/design/folds.md directly: positions, firsts, pairs. 
 from __future__ import annotations
 
 import bisect
-import json
 import math
 from collections import Counter, defaultdict
 from typing import Any
@@ -22,6 +21,7 @@ from monitor_stream.events.tables import (
     LATENCY_BOUNDS,
     PERFORMANCE,
 )
+from tests.observe import reference_answers as answers
 
 #: The id of the label that ends a topic: it is still remembered when the rest is given up.
 LAST = "last"
@@ -35,7 +35,7 @@ class Expected:
     def __init__(self) -> None:
         self.tables: dict[Key, list[float]] = {}
         self.outcomes: Counter[tuple[str, str, str]] = Counter()  # model, version ("" for none), outcome
-        self.errors: list[tuple[str, str, float, float]] = []
+        self.errors: list[tuple[str, str, float, float, float | None]] = []
         self.bad: Counter[str] = Counter()
         self.sampled: dict[tuple[str, str, int], list[tuple[int, Any]]] = defaultdict(list)
         self.paired: dict[tuple[str, str, int], list[tuple[int, Any]]] = defaultdict(list)
@@ -120,7 +120,7 @@ def _one_prediction(
             check("duplicate")
             return
         known.append(position)
-    groups = [""] + [f"{s}={_text((event.get('segments') or {}).get(s))}" for s in spec.segments]
+    groups = answers.groups(event, spec)
     for group in groups:
         out.add((model, version, "traffic", start, group), [1.0, float(failed)])
     if event.get("latency_seconds") is not None:
@@ -142,6 +142,13 @@ def _one_prediction(
     if failed:
         return
     answer, score, state = _answer(event, spec)
+
+    def add(table: str, group: str, sums: list[float]) -> None:
+        out.add((model, version, table, start, group), sums)
+
+    if event.get("interval") and answers.interval(event) is None and spec.task == "regression":
+        check("unfit_interval")
+    answers.prediction(add, event, spec, answer=answer if state == "fit" else None, score=score)
     if state == "fit":
         _bin(out, event, spec, column="__prediction__", reference=spec.prediction, value=answer)
     if score is not None and spec.task == "binary":
@@ -192,10 +199,17 @@ def _features(out: Expected, event: dict[str, Any], spec: ModelSpec, start: int,
             if isinstance(value, list):
                 row[2] = 1.0
             elif isinstance(feature.reference, CategoricalReference):
-                row[4] = float(_text(value) not in feature.reference.shares)
-                _bin(out, event, spec, column=feature.name, reference=feature.reference, value=_text(value))
+                row[4] = float(answers.text(value) not in feature.reference.shares)
+                _bin(
+                    out,
+                    event,
+                    spec,
+                    column=feature.name,
+                    reference=feature.reference,
+                    value=answers.text(value),
+                )
                 if row[4]:
-                    out.add((model, version, "unseen", start, f"{feature.name}={_text(value)}"), [1.0])
+                    out.add((model, version, "unseen", start, f"{feature.name}={answers.text(value)}"), [1.0])
         elif value is not None:
             wrong = isinstance(value, bool) if feature.kind == "numeric" else value not in (0.0, 1.0)
             if isinstance(value, str | list) or wrong:
@@ -228,7 +242,7 @@ def _bin(
         place = bisect.bisect_left(reference.edges, value)
     else:
         names = list(reference.shares)
-        place = names.index(_text(value)) if _text(value) in names else len(names)
+        place = names.index(answers.text(value)) if answers.text(value) in names else len(names)
     row = [float(place == at) for at in range(HISTOGRAM_BINS)]
     out.add((event["model"], event["version"], "histograms", _span(event, spec), column), row)
 
@@ -242,7 +256,7 @@ def _number(value: Any, feature: Any) -> float | None:
         return None
     if feature.kind == "categorical":
         names = list(feature.reference.shares)
-        return float(names.index(_text(value)) if _text(value) in names else len(names))
+        return float(names.index(answers.text(value)) if answers.text(value) in names else len(names))
     if isinstance(value, str) or (feature.kind == "numeric" and isinstance(value, bool)):
         return None
     return float(value) if feature.kind == "numeric" or value in (0.0, 1.0) else None
@@ -277,7 +291,7 @@ def _answer(event: dict[str, Any], spec: ModelSpec) -> tuple[Any, float | None, 
     if value is None:
         scores = event.get("scores")
         return (max(scores, key=scores.__getitem__), None, "fit") if scores else (None, None, "missing")
-    return _text(value), None, "fit"
+    return answers.text(value), None, "fit"
 
 
 def _pair(
@@ -297,7 +311,7 @@ def _pair(
     if spec.task == "regression":
         truth = truth if isinstance(truth, float | int) and not isinstance(truth, bool) else None
     else:
-        truth = _boolean(truth) if spec.task == "binary" else _text(truth)
+        truth = _boolean(truth) if spec.task == "binary" else answers.text(truth)
     row = [1.0, 0.0, float(truth is None), 0.0, 0.0, 0.0, 0.0]
     if spec.task == "regression" and truth is not None:
         centred = truth - (spec.label.mean if isinstance(spec.label, NumericReference) else 0.0)
@@ -310,13 +324,21 @@ def _pair(
         return
     if answer is None:
         return
+
+    def add(table: str, group: str, sums: list[float]) -> None:
+        out.add((model, version, table, start, group), sums)
+
     error, sums = _score(out, (model, version, start), spec, event, answer=answer, truth=truth, score=score)
+    answers.pair(add, event, spec, answer=answer, truth=truth, score=score)
+    told = answers.expected_error(event, spec, answer=answer, score=score)
+    if told is not None:
+        sums[-3:] = [1.0, error - told, (error - told) ** 2]
     assert len(sums) == len(PERFORMANCE[spec.task])
     for group in groups:
         out.add((model, version, "performance", start, group), sums)
     delay = max(label["timestamp"] - event["timestamp"], 0.0)
     out.add((model, version, "delay", start, ""), _histogram(DELAY_BOUNDS, delay))
-    out.errors.append((model, version, max(event["c"], label["c"]), error))
+    out.errors.append((model, version, max(event["c"], label["c"]), error, told))
     if model in out.compared:
         named = [group.partition("=")[2] for group in groups if group.startswith(f"{spec.compare.segment}=")]
         span = int(label["c"] // spec.drift.span_seconds * spec.drift.span_seconds)
@@ -343,7 +365,9 @@ def _score(
         scale = spec.error_scale.mean if spec.error_scale else 1.0
         out.add((model, version, "errors", start, ""), _histogram(ERROR_BOUNDS, abs(error) / scale))
         sums = [1.0, float(bad), error, abs(error), error**2, centred, centred**2, abs(truth)]
-        return abs(error), [*sums, error**4, abs(error * truth), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+        ends = answers.interval(event)
+        covered = [0.0] * 3 if ends is None else [1.0, float(ends[0] <= truth <= ends[1]), ends[1] - ends[0]]
+        return abs(error), [*sums, error**4, abs(error * truth), *covered, 0.0, 0.0, 0.0]
     wrong = float(answer != truth)
     if spec.task == "binary":
         sums = [1.0, wrong, float(answer and truth), float(answer and not truth)]
@@ -351,35 +375,18 @@ def _score(
         if score is not None:
             loss = -math.log(max(score if truth else 1.0 - score, 1e-15))
             sums[6:12] = [1.0, loss, (score - truth) ** 2, score, loss**2, (score - truth) ** 4]
-            inner = min(max(score, 1e-15), 1.0 - 1e-15)
-            place_of = min(max(math.floor((math.log(inner) - math.log1p(-inner) + 10.0) / 0.05), 0), 399)
             row = [0.0] * 400
-            row[place_of] = 1.0
+            row[answers.score_place(score)] = 1.0
             out.add((model, version, "scores", start, "positive" if truth else "negative"), row)
         return wrong, sums
     chance = (event.get("scores") or {}).get(truth)
     out.add((model, version, "confusion", start, f"{answer}\x1f{truth}"), [1.0])
-    loss = 0.0 if chance is None else -math.log(max(_single(chance), 1e-15))
+    loss = 0.0 if chance is None else -math.log(max(answers.single(chance), 1e-15))
     return wrong, [1.0, wrong, float(chance is not None), loss, loss**2, 0.0, 0.0, 0.0]
 
 
-def _single(value: float) -> float:
-    """Rounded to the single precision in which probabilities wait."""
-    import struct
-
-    return float(struct.unpack("f", struct.pack("f", value))[0])
-
-
 def _boolean(value: Any) -> bool | None:
-    return {"true": True, "1": True, "false": False, "0": False}.get(_text(value))
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
+    return {"true": True, "1": True, "false": False, "0": False}.get(answers.text(value))
 
 
 def _start(time: float, spec: ModelSpec) -> int:

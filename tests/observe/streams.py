@@ -17,7 +17,10 @@ from monitor_stream.events.spec import (
     CompareRules,
     DriftRules,
     ErrorScale,
+    Estimator,
     Feature,
+    IsotonicMap,
+    LossModel,
     ModelSpec,
     NumericReference,
     Specs,
@@ -54,6 +57,20 @@ SPECS = [
             Feature(name="import", kind="boolean"),
         ],
         segments=["country"],
+        sensitive=["größe"],
+        segment_pairs=[("country", "größe")],
+        estimator=Estimator(
+            loss=LossModel(
+                intercept=1.0,
+                weights={
+                    "2nd class": [0.5, 0.25, 0.125, 4.0, 2.0],
+                    "größe": [-2.0, 1.0, 0.0],
+                    "__prediction__": [0.0, 1.5, 0.0, -0.5, 9.0],
+                    "unheard": [1.0, 2.0],
+                    "import": [1.0, 2.0, 3.0],
+                },
+            )
+        ),
         tolerance=1.0,
         relative_tolerance=0.5,
         prediction=NUMBERS,
@@ -77,6 +94,10 @@ SPECS = [
         task="binary",
         features=[Feature(name="x", kind="numeric")],
         segments=["country", "hour"],
+        sensitive=["country"],
+        estimator=Estimator(
+            maps={"true": IsotonicMap(scores=[0.2, 0.4, 0.8], probabilities=[0.1, 0.1, 0.75])}
+        ),
         prediction=CLASSES,
         score=NUMBERS,
         label=CLASSES,
@@ -87,6 +108,14 @@ SPECS = [
         version="0",
         task="multiclass",
         features=[Feature(name="x", kind="numeric")],
+        sensitive=["hour", "country"],
+        segment_pairs=[("hour", "country"), ("x", "country")],
+        estimator=Estimator(
+            maps={
+                "dog": IsotonicMap(scores=[0.1, 0.9], probabilities=[0.0, 1.0]),
+                "1": IsotonicMap(scores=[0.5], probabilities=[0.25]),
+            }
+        ),
         prediction=CategoricalReference(n=9, missing=0.0, shares={"0": 0.5, "dog": 0.25}, other=0.25),
         label=CLASSES,
         **SHORT,
@@ -97,6 +126,7 @@ VERSIONS = [(spec.model, spec.version) for spec in SPECS]
 _any_value = st.sampled_from([0.0, 1.0, 2.5, True, False, "true", "0", "dog", -3.25])
 _feature = st.sampled_from([None, 0.0, 2.0, 5.0, 7.5, True, "5", "7", [1]])
 _attribution = st.sampled_from([0.5, -2, 0.0, None, "1", 1e200])
+_end = st.sampled_from([0.0, 1.0, 2.5, -1e101])
 _score = st.sampled_from([0.0, 0.125, 0.3, 0.5, 0.9, 1.0])
 
 
@@ -116,6 +146,8 @@ def _event(draw: st.DrawFn) -> dict[str, Any]:
         event["scores"] = {
             name: draw(_score) for name in draw(st.sets(st.sampled_from(["dog", "1", "true"]), min_size=1))
         }
+    if draw(st.integers(0, 3)) == 0:
+        event["interval"] = [draw(_end), draw(_end)]
     if draw(st.integers(0, 9)) == 0:
         event["error"] = "timeout"
     if draw(st.integers(0, 3)):
@@ -290,8 +322,9 @@ class Totals:
         if part.scored is not None:
             order, error = part.scored.unpack()
             assert (order >= clock).all(), "scored behind a clock that was announced"
+            foretold = [None if np.isnan(one) else one for one in part.scored.foretold().tolist()]
             self.errors += [
-                (model, version, *pair) for pair in zip(order.tolist(), error.tolist(), strict=True)
+                (model, version, *pair) for pair in zip(order.tolist(), error.tolist(), foretold, strict=True)
             ]
 
 

@@ -102,7 +102,7 @@ def test_after_an_idle_topic_wakes_nothing_is_scored_behind_the_clock() -> None:
     label(fold, "a", 385.0)
     totals = Totals([*first, *fold.drain().messages])
     (scored,) = totals.errors
-    assert scored == ("price", "2", START + 391.0, 1.0)
+    assert scored == ("price", "2", START + 391.0, 1.0, None)
 
 
 def test_when_both_topics_are_idle_event_time_goes_on_with_the_wall() -> None:

@@ -17,6 +17,7 @@ LIMITS: Final[Mapping[tables.Check, tuple[float, str]]] = {
     "late": (0.05, "came later than the label horizon allows, and are in no window"),
     "without_prediction": (0.01, "have neither a prediction, nor a score, nor an error"),
     "unfit_prediction": (0.01, "have a prediction that does not fit the task"),
+    "unfit_interval": (0.01, "have an interval whose ends are no range of numbers"),
     "unfit_label": (0.01, "got a label that does not fit the task"),
 }
 

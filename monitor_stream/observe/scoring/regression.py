@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
 
-from monitor_stream.events.delta import Floats
+from monitor_stream.events.delta import Floats, Ints
 from monitor_stream.events.spec import ModelSpec, NumericReference
 from monitor_stream.events.tables import TableName
-from monitor_stream.observe.columns import Array
-from monitor_stream.observe.scoring.answers import NUMBER, Answers, Scores, Truths, Words
+from monitor_stream.observe.columns import Array, Columns
+from monitor_stream.observe.scoring.answers import NUMBER, Answers, Foretold, Scores, Truths, Words, gaps
+from monitor_stream.observe.scoring.intervals import coverage, read_intervals
+from monitor_stream.observe.scoring.loss_model import ExpectedErrors
 from monitor_stream.observe.values import MAX_NUMBER
 
 #: Squares above this count as this in a sum of their squares, which would not be finite otherwise.
@@ -25,9 +28,14 @@ class RegressionScorer:
         self._tolerance = spec.tolerance
         self._relative = spec.relative_tolerance
         self._centre = spec.label.mean if isinstance(spec.label, NumericReference) else 0.0
+        self._mean = spec.prediction.mean if isinstance(spec.prediction, NumericReference) else 0.0
+        loss = spec.estimator.loss if spec.estimator else None
+        self._loss = ExpectedErrors(spec, loss) if loss else None
+        self.columns: tuple[str, ...] = ("interval", "expected") if loss else ("interval",)
         self._scale = (spec.error_scale.mean if spec.error_scale else 0.0) or 1.0
 
-    def answers(self, predictions: Sequence[Any], scores: Sequence[Any], maps: Sequence[Any]) -> Answers:
+    def answers(self, events: Sequence[Any]) -> Answers:
+        predictions = list(map(attrgetter("prediction"), events))
         kinds = set(map(type, predictions))
         missing = np.zeros(len(predictions), bool)
         if kinds != {float}:
@@ -36,10 +44,35 @@ class RegressionScorer:
         value = np.array(predictions, np.float64)
         value[np.abs(value) > MAX_NUMBER] = np.nan
         nothing = np.full(len(value), np.nan)
-        return Answers(value.view(np.uint64), nothing, None, missing, np.isnan(value) & ~missing)
+        interval, unfit = read_intervals(list(map(attrgetter("interval"), events)))
+        return Answers(
+            value.view(np.uint64), nothing, None, missing, np.isnan(value) & ~missing, interval, unfit
+        )
+
+    def waiting(self, answers: Answers) -> Columns:
+        kept = {"interval": answers.interval, "expected": answers.expected}
+        return {name: column for name, column in kept.items() if column is not None}
 
     def numbers(self, answers: Answers) -> Floats | None:
         return answers.word.view(np.float64)
+
+    def said(self, answers: Answers) -> Floats | None:
+        centred: Floats = answers.word.view(np.float64) - self._mean
+        return centred
+
+    def said_classes(self, answers: Answers) -> Ints | None:
+        return None
+
+    def proxies(self, answers: Answers) -> Floats | None:
+        return None
+
+    def foretell(self, answers: Answers, matrix: Floats, rows: Ints) -> Foretold | None:
+        if self._loss is None:
+            return None
+        number = answers.word.view(np.float64)
+        answers.expected = self._loss(matrix, rows, number)
+        told = np.flatnonzero(~np.isnan(number))
+        return Foretold(told, np.stack([np.ones(len(told)), answers.expected[told]]), {})
 
     def truth(self, truths: Truths) -> tuple[Array, Array]:
         value = np.where(truths.kind == NUMBER, truths.word.view(np.float64), np.nan)
@@ -48,8 +81,9 @@ class RegressionScorer:
     def scorable(self, word: Words) -> Array:
         return ~np.isnan(word.view(np.float64))
 
-    def score(self, word: Words, chance: Array | None, truth: Array) -> Scores:
-        error = word.view(np.float64) - truth
+    def score(self, predictions: Columns, truth: Array) -> Scores:
+        error = predictions["word"].view(np.float64) - truth
+        expected = predictions.get("expected")
         size = np.abs(error)
         bad = np.zeros(len(error), bool)
         if self._tolerance is not None:
@@ -57,7 +91,7 @@ class RegressionScorer:
         if self._relative is not None:
             bad |= size > self._relative * np.abs(truth)
         label = truth - self._centre
-        squared, far, none = error * error, np.abs(truth), np.zeros(len(error))
+        squared, far = error * error, np.abs(truth)
         sums = np.stack(
             [
                 np.ones(len(error)),
@@ -70,15 +104,11 @@ class RegressionScorer:
                 far,
                 np.minimum(squared, _LARGEST_SQUARE) ** 2,
                 size * far,
-                none,
-                none,
-                none,
-                none,
-                none,
-                none,
+                *coverage(predictions["interval"], truth),
+                *gaps(size, expected),
             ]
         )
-        return Scores(sums, size, {}, size / self._scale)
+        return Scores(sums, size, {}, size / self._scale, expected)
 
     def group(self, table: TableName, code: int) -> str:
         return ""
