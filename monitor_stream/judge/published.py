@@ -11,6 +11,7 @@ from monitor_stream.events.delta import Floats
 from monitor_stream.events.results import FeatureResult, Metrics, SegmentResult, Window
 from monitor_stream.events.spec import OTHER, ModelSpec, Reference
 from monitor_stream.events.tables import PERFORMANCE, PREDICTION, SCORE, TARGET, split_segment
+from monitor_stream.judge.estimates.estimate import estimate
 from monitor_stream.judge.moments import centre, mean_and_std
 from monitor_stream.judge.performance import metrics
 from monitor_stream.judge.service import latency_quantiles, timeouts
@@ -18,8 +19,10 @@ from monitor_stream.judge.sums import Sums
 from monitor_stream.judge.windows import OpenWindow
 
 
-def publish(window: OpenWindow, spec: ModelSpec, model: str, version: str) -> Window:
-    """A window as it stands."""
+def publish(
+    window: OpenWindow, spec: ModelSpec, model: str, version: str, *, contradicted: bool = False
+) -> Window:
+    """A window as it stands. `contradicted` is what labels had said of the estimates by its end."""
     sums = window.sums
     n, labelled = sums.total("traffic", 0), pairs(sums)
     return Window(
@@ -42,6 +45,7 @@ def publish(window: OpenWindow, spec: ModelSpec, model: str, version: str) -> Wi
         label_delay_mean_seconds=_mean(sums.row("delay")),
         latency_quantiles=latency_quantiles(sums),
         timeouts=timeouts(sums, spec.service),
+        estimates=estimate(sums, spec, contradicted=contradicted),
     )
 
 

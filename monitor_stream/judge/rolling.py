@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ from monitor_stream.events.delta import Floats
 from monitor_stream.events.results import Rolling
 from monitor_stream.events.spec import ModelSpec
 from monitor_stream.events.tables import TableName
+from monitor_stream.judge.estimates.estimate import estimate
 from monitor_stream.judge.published import overall
 from monitor_stream.judge.sums import Rows, Sums
 from monitor_stream.judge.windows import OpenWindow
@@ -27,8 +28,10 @@ _WHOLE: Final[tuple[TableName, ...]] = (
     "traffic",
     "performance",
     "calibration",
+    "estimates",
+    "proxies",
 )  # of these, the group of all predictions counts
-_CELLS: Final[tuple[TableName, ...]] = ("scores", "confusion")
+_CELLS: Final[tuple[TableName, ...]] = ("scores", "confusion", "estimated_scores", "estimated_confusion")
 
 
 def spans(seconds: float) -> dict[Span, float]:
@@ -50,25 +53,34 @@ def essence(sums: Sums) -> Sums:
     return _merged([sums])
 
 
-def roll(windows: Iterable[OpenWindow], spec: ModelSpec) -> dict[Span, Rolling]:
-    """Each span up to the end of the newest closed window, of the length now in force."""
+def roll(
+    windows: Iterable[OpenWindow], spec: ModelSpec, contradicted_at: Callable[[float], bool]
+) -> dict[Span, Rolling]:
+    """Each span up to the end of the newest closed window, of the length now in force. `contradicted_at` knows whether labels had
+    contradicted the estimates by an event time.
+    """
     closed = [window for window in windows if window.closed and window.seconds == spec.window_seconds]
     if not closed:
         return {}
     end = max(window.end for window in closed)
     return {
-        name: _merge([w for w in closed if w.start >= end - seconds], seconds, end, spec)
+        name: _merge(
+            [w for w in closed if w.start >= end - seconds], seconds, end, spec, contradicted_at(end)
+        )
         for name, seconds in spans(spec.window_seconds).items()
     }
 
 
-def _merge(windows: list[OpenWindow], seconds: float, end: float, spec: ModelSpec) -> Rolling:
+def _merge(
+    windows: list[OpenWindow], seconds: float, end: float, spec: ModelSpec, contradicted: bool
+) -> Rolling:
     merged = _merged([window.sums for window in sorted(windows, key=lambda window: window.start)])
     return Rolling(
         seconds=seconds,
         end=moment(end),
         n=merged.total("traffic", 0),
         metrics=overall(merged, spec),
+        estimates=estimate(merged, spec, contradicted=contradicted),
     )
 
 

@@ -18,6 +18,7 @@ from monitor_stream.events.tables import TableName
 from monitor_stream.judge.components import without_components
 from monitor_stream.judge.drift_watch import DriftWatch
 from monitor_stream.judge.error_watch import ErrorWatch
+from monitor_stream.judge.estimates.estimated_errors import EstimatedErrors
 from monitor_stream.judge.history import DAYS, WINDOWS, History
 from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
 from monitor_stream.judge.published import publish
@@ -82,6 +83,7 @@ class Version:
         self._volume = Volume(model, version, journal)
         self._service = Service(model, version, journal)
         self._segments = SegmentErrors(model, version, journal)
+        self._estimates = EstimatedErrors(model, version, journal)
         self.drift = DriftWatch(
             model,
             version,
@@ -155,6 +157,8 @@ class Version:
         if self.watch.errors.released != released:
             self._touch()
         closed, settled = self.windows.advance(watermark, clock - self._specs.horizon(), now)
+        self._estimates.take(closed, self._specs.find)
+        findings += self._estimates.judge(clock, self._specs.find, self.watch.contradiction.at)
         findings += self._quality.take(closed, self._specs.find)
         findings += self._volume.take(closed, watermark)
         findings += self._service.take(closed, self._specs.find)
@@ -164,7 +168,7 @@ class Version:
             self._merge()
         if settled and len(self._specs) > 1:
             used = {window.reference for window in self.windows.windows if not window.settled}
-            self._specs.prune(used | self.drift.digests)
+            self._specs.prune(used | self.drift.digests | self._estimates.digests)
         _, settled_days = self.days.advance(watermark, self.windows.windows.floor, now)
         if settled_days:
             findings += self._segments.take(settled_days, self.spec)
@@ -181,11 +185,13 @@ class Version:
         return True
 
     def _build(self, window: OpenWindow) -> Window:
-        return publish(window, self._specs.find(window.reference), self.model, self.version)
+        contradicted = self.watch.contradiction.at(window.end)
+        spec = self._specs.find(window.reference)
+        return publish(window, spec, self.model, self.version, contradicted=contradicted)
 
     def _merge(self) -> None:
         windows = self.windows.windows
-        self.rolling = roll(windows, self.spec)
+        self.rolling = roll(windows, self.spec, self.watch.contradiction.at)
         newest = max((window.end for window in windows if window.closed), default=math.inf)
         windows.forget(newest - retention(self.spec.window_seconds))
 
@@ -203,6 +209,8 @@ class Version:
             self.watch.restore_detections(data)
         for _, data in fields.get("contradiction", ()):
             self.watch.contradiction.restore(data)
+        for _, data in fields.get("estimates", ()):
+            self._estimates.restore(data)
         for _, data in fields.get("quality", ()):
             self._quality.restore(data)
         for _, data in fields.get("volume", ()):
@@ -218,7 +226,7 @@ class Version:
                 series.windows.restore(start, seconds, data)
             for (start, seconds), data in fields.get(series.history.kind, ()):
                 series.history.restore((start, seconds), data)
-        self.rolling = roll(self.windows.windows, self.spec)
+        self.rolling = roll(self.windows.windows, self.spec, self.watch.contradiction.at)
 
     def _restore_state(self, state: VersionState) -> None:
         self.totals = Totals(state.totals)
