@@ -14,6 +14,7 @@ from monitor_stream.events.results import Incident, ModelResults, Severity, Vers
 from monitor_stream.incidents.find import all_incidents, find_incident
 from monitor_stream.server.fleet import Fleet, survey
 from monitor_stream.server.reader import Reader
+from monitor_stream.server.verdicts import Verdicts, verdicts
 
 Results = NamedDependency[Reader]
 Model = Annotated[str, PathParameter(description="The model's name, percent-encoded: a slash is %2F.")]
@@ -33,7 +34,9 @@ async def list_models(results: Results) -> Fleet:
 
 @get("/models/{model:str}", summary="A model")
 async def get_model(results: Results, model: Model) -> ModelResults:
-    """All that is known of a model and its versions."""
+    """All that is known of a model and its versions: windows, drift, estimates and whether labels contradict them, fairness,
+    calibration, segment losses, outliers, comparisons, incidents.
+    """
     return await _find_model(results, model)
 
 
@@ -51,6 +54,15 @@ async def list_days(
 ) -> list[Window]:
     """The newest days of a version, in UTC, oldest first."""
     return _find_version(await _find_model(results, model), version).days[-limit:]
+
+
+@get("/models/{model:str}/verdicts", summary="Verdicts")
+async def get_verdicts(results: Results, model: Model, version: Version = None) -> Verdicts:
+    """For whom, before labels, which version: fairness, segments by the loss they carry, calibration, whether labels contradict
+    the estimates, comparisons, examples of outliers.
+    """
+    document = await _find_model(results, model)
+    return verdicts(document, _find_version(document, version))
 
 
 @get("/incidents", summary="Incidents")
@@ -75,7 +87,7 @@ async def list_incidents(
 
 @get("/incidents/{identity:str}", summary="An incident")
 async def get_incident(results: Results, identity: Identity) -> Incident:
-    """An incident with its evidence."""
+    """An incident with its evidence, and its `why`: suspects, segments, what else changed, rows from before and after."""
     return find_incident(all_incidents(await results.read()), identity)
 
 
@@ -97,6 +109,14 @@ def _find_version(model: ModelResults, version: str | None) -> VersionResults:
 
 api = Router(
     "/api",
-    route_handlers=[list_models, get_model, list_windows, list_days, list_incidents, get_incident],
+    route_handlers=[
+        list_models,
+        get_model,
+        list_windows,
+        list_days,
+        get_verdicts,
+        list_incidents,
+        get_incident,
+    ],
     tags=["Results"],
 )

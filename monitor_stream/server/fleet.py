@@ -36,7 +36,8 @@ class Headline(msgspec.Struct, frozen=True, kw_only=True):
 class FleetRow(msgspec.Struct, frozen=True, kw_only=True):
     """One version of one model. Times are Unix seconds; all but `updated` are event time.
 
-    `labelled_share` is that of all predictions so far, `severity` that of the most urgent open incident.
+    `labelled_share` is that of all predictions so far, `severity` that of the most urgent open incident, `contradicted` says
+    that labels do not bear out the estimates.
     """
 
     model: str
@@ -56,6 +57,7 @@ class FleetRow(msgspec.Struct, frozen=True, kw_only=True):
     baseline_limit: dict[str, float]
     rolling: dict[RollingName, Rolling]
     drift_detected: bool
+    contradicted: bool
     open_incidents: int
     severity: Literal["warning", "critical"] | None
     newest_prediction: float | None
@@ -123,6 +125,7 @@ def _row(model: ModelResults, version: VersionResults) -> FleetRow:
         baseline_limit=version.baseline_limit,
         rolling=version.rolling,
         drift_detected=version.drift_detected,
+        contradicted=version.contradiction is not None and version.contradiction.active,
         open_incidents=len(incidents),
         severity=_severity(incidents),
         newest_prediction=version.newest_prediction,

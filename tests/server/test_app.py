@@ -10,8 +10,10 @@ from monitor_stream.errors import SettingsError
 from monitor_stream.events.results import Incident, ModelResults, Window
 from monitor_stream.server import Server, create_server
 from monitor_stream.server.fleet import Fleet
+from monitor_stream.server.verdicts import Verdicts
 from monitor_stream.settings import Settings
 from tests.metrics.documents import HOSTILE, bike_demand, flight_late, newcomer
+from tests.metrics.judged import contest
 from tests.metrics.strict import parse_openmetrics
 from tests.server.conftest import answering
 from tests.server.writer import Writer, partition_counts
@@ -108,6 +110,22 @@ async def test_documents_are_served_as_they_travel(client: httpx.AsyncClient, wr
     assert incidents == bike_demand().incidents  # the open one first
 
 
+async def test_verdicts_are_those_of_the_version(client: httpx.AsyncClient, writer: Writer) -> None:
+    """What the document says of a version, and the comparisons it has a part in; of a version without any, nothing."""
+    await writer.write(contest(flight_late()), bike_demand())
+    whole = contest(flight_late())
+    for version in ("3", "4"):
+        answer = await client.get(f"/api/models/flight-late/verdicts?version={version}")
+        found = msgspec.json.decode(answer.content, type=Verdicts)
+        assert found.version == version
+        assert found.comparisons == whole.comparisons
+        for part in ("fairness", "calibration", "segment_losses", "attribution", "contradiction", "examples"):
+            assert getattr(found, part) == getattr(whole.versions[version], part)
+    bikes = (await client.get("/api/models/bike-demand/verdicts")).json()
+    assert (bikes["fairness"], bikes["comparisons"], bikes["contradiction"]) == ([], [], None)
+    assert (await client.get("/api/models/flight-late/verdicts?version=9")).status_code == 404
+
+
 @pytest.mark.parametrize("name", ["team/churn", HOSTILE, "a b", "100%", "%2F", "ünïcødé", "a?b#c", "a;b=c&d"])
 async def test_any_name_has_an_address(client: httpx.AsyncClient, writer: Writer, name: str) -> None:
     """A model is found by its percent-encoded name, whatever is in it."""
@@ -167,6 +185,7 @@ async def test_openapi_describes_the_answers(client: httpx.AsyncClient, writer: 
         ("/api/models/flight-late", "/api/models/{model}"),
         ("/api/models/flight-late/windows", "/api/models/{model}/windows"),
         ("/api/models/flight-late/days", "/api/models/{model}/days"),
+        ("/api/models/flight-late/verdicts", "/api/models/{model}/verdicts"),
         ("/api/incidents", "/api/incidents"),
     ):
         operation = schema["paths"][described]["get"]

@@ -9,10 +9,11 @@ import pytest
 from playwright.async_api import Page, async_playwright, expect
 
 from monitor_stream.events.codec import encode_json
-from monitor_stream.events.results import Acknowledgement
+from monitor_stream.events.results import Acknowledgement, Explanation, ModelResults
 from monitor_stream.server import Server, create_server
 from monitor_stream.settings import Settings
 from tests.commands import find_command
+from tests.metrics import judged
 from tests.metrics.documents import HOSTILE, bike_demand, flight_late, newcomer
 from tests.server.conftest import answering
 from tests.server.writer import Writer, partition_counts
@@ -132,20 +133,155 @@ async def test_evidence_and_what_was_said_are_shown(page: Page, server: Server, 
     await page.goto(server.url)
     incident = page.locator("#incidents > .incident")
     await expect(incident).to_have_count(1)
-    await expect(incident.locator(".badge")).to_have_text("critical")
-    await incident.locator("summary").focus()
+    await expect(incident.locator("> .badge")).to_have_text("critical")
+    evidence = incident.locator("details", has_text="Evidence")
+    await evidence.locator("summary").focus()
     await page.keyboard.press("Enter")
-    await expect(incident.locator("tbody tr")).to_contain_text("adwin")
+    await expect(evidence.locator("tbody tr")).to_contain_text("adwin")
     said = Acknowledgement(by=HOSTILE, at=datetime.now(UTC), note=HOSTILE)
     until = datetime.now(UTC) + timedelta(hours=1)
     await writer.store.acknowledge({bike_demand().incidents[0].id: encode_json(said)})
     await expect(incident.locator(".said")).to_contain_text(f"acknowledged seen by {HOSTILE}")
-    await expect(incident.locator("tbody tr")).to_be_visible()
+    await expect(evidence.locator("tbody tr")).to_be_visible()
     silent = msgspec.structs.replace(said, silenced_until=until)
     await writer.store.acknowledge({bike_demand().incidents[0].id: encode_json(silent)})
     await expect(incident.locator(".said .badge")).to_have_text("silenced")
     await expect(incident.locator(".said")).to_contain_text("silent until")
     assert await page.locator("main img, main script").count() == 0
+
+
+def with_version(model: ModelResults, **fields: object) -> ModelResults:
+    """The document with other fields in its only version."""
+    name, version = next(iter(model.versions.items()))
+    return msgspec.structs.replace(model, versions={name: msgspec.structs.replace(version, **fields)})
+
+
+async def test_an_estimate_is_shown_with_its_mark(
+    page: Page, watched: Watched, server: Server, writer: Writer
+) -> None:
+    """Beside the truth wherever that is, and marked in each of these places while labels contradict it, and no longer."""
+    model = flight_late()
+    windows = [
+        msgspec.structs.replace(window, estimates=judged.estimates(window.n, contradicted=place >= 90))
+        for place, window in enumerate(model.versions["3"].windows)
+    ]
+    await writer.write(with_version(model, windows=windows))
+    await page.goto(server.url)
+    await expect(page.locator("#fleet tbody .badge").first).to_have_text("estimate contradicted")
+    await expect(page.locator("#contradiction")).to_contain_text(
+        "Labels contradict the estimates since 3 Mar 2013, 00:00 UTC. Errors are +0.052 (+0.031 to +0.074)"
+    )
+    await expect(page.locator("#tiles > div").nth(1)).to_contain_text("0.842contradicted by labels")
+    await expect(page.locator("#quality-chart .estimated")).to_have_count(1)
+    await expect(page.locator("#quality-chart .band")).to_have_count(1)
+    await expect(page.locator("#quality-chart path.contradicted")).to_have_count(10)
+    accuracy = page.locator("#rolling tbody tr", has_text="Accuracy")
+    await expect(accuracy).to_contain_text("0.842 ✗ contradicted0.818 to 0.866")
+    await expect(page.locator("#windows .mark")).to_have_count(10)
+    await page.select_option("#metric", "f1")
+    await expect(page.locator("#quality-chart .estimated")).to_have_count(0)
+
+    agreed = judged.contradiction(active=False)
+    await writer.write(with_version(model, contradiction=agreed))
+    await expect(page.locator("#contradiction")).to_be_hidden()
+    await expect(page.locator(".mark")).to_have_count(0)
+    await expect(page.locator("#fleet tbody .badge").first).to_have_text("in band")
+    await page.select_option("#metric", "accuracy")
+    await expect(page.locator("#quality-chart path.contradicted")).to_have_count(0)
+    await expect(accuracy).to_contain_text("0.8420.818 to 0.866")
+    assert watched.complaints == []
+
+
+async def test_verdicts_are_shown(page: Page, watched: Watched, server: Server, writer: Writer) -> None:
+    """Segments by loss, groups with verdicts, the reliability curve, versions compared; a model without them has no such sections."""
+    await writer.write(judged.contest(flight_late()), bike_demand())
+    await page.goto(f"{server.url}#/flight-late/3")
+    await expect(page.locator("#losses tbody tr").first).to_have_text(
+        "carrier = EV4,1000.3100.291 to 0.3290.20014.0 %"
+    )
+    gaps = page.locator("#fairness .attribute > table tbody tr")
+    await expect(gaps.locator(".badge")).to_have_text(["unfair", "fair", "too early to say"])
+    await expect(gaps.first).to_contain_text("0.2100.140 to 0.2800.500major and regional")
+    await page.locator("#fairness summary").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#fairness details tbody tr")).to_have_count(3)
+    await expect(page.locator("#calibration circle")).to_have_count(10)
+    await expect(page.locator("#calibration .reading")).to_have_text("ECE 0.075 over 900")
+    await expect(page.locator("#comparisons .badge")).to_have_text(["better", "too early to say"])
+    await expect(page.locator("#comparisons tbody tr").first).to_contain_text("-0.021-0.033 to -0.009")
+    await expect(page.locator("#outliers tbody tr")).to_contain_text("carrier ***, distance 49,000")
+    changed = msgspec.structs.replace(flight_late().versions["3"], fairness=[judged.fairness("sex")] * 2)
+    await writer.write(msgspec.structs.replace(flight_late(), versions={"3": changed}))
+    await expect(page.locator("#fairness h4")).to_contain_text(["sex", "sex"])
+    await expect(page.locator("#comparisons-section")).to_be_hidden()
+
+    await page.goto(f"{server.url}#/bike-demand/2026-10")
+    await expect(page.locator("#detail-title")).to_have_text("bike-demand 2026-10")
+    for section in ("losses", "fairness", "calibration", "comparisons", "outliers"):
+        await expect(page.locator(f"#{section}-section")).to_be_hidden()
+    assert watched.complaints == []
+
+
+async def test_an_incident_says_why(page: Page, watched: Watched, server: Server, writer: Writer) -> None:
+    """Its likeliest reasons in a line, unfolded into suspects, segments, what else changed, and rows from both sides."""
+    await writer.write(bike_demand())
+    await page.goto(server.url)
+    why = page.locator("#incidents > .incident details", has=page.locator(".why"))
+    await expect(why.locator("summary")).to_have_text("Why: temperature, humidity, version, volume")
+    await why.locator("summary").focus()
+    await page.keyboard.press("Enter")
+    await expect(why).to_contain_text("First window affected: 3 Mar 2013, 00:00 UTC.")
+    await expect(why.locator("section").nth(0)).to_contain_text(
+        "temperature4.00070.0 %2.80010 to 20: 40.0 % → 10.0 %"
+    )
+    await expect(why.locator("section").nth(1).locator("tbody tr")).to_have_count(3)
+    await expect(why.locator("li").first).to_contain_text("2026-10 took over from 2026-09")
+    rows = why.locator("section").nth(3).locator("tr")
+    await expect(rows).to_have_text(
+        [
+            "FeatureBefore 1After 1After 2",
+            "humidity80.0031.0030.00",
+            "station******–",
+            "temperature14.5038.25missing",
+        ]
+    )
+    assert watched.complaints == []
+
+
+def hostile_verdicts() -> dict[str, object]:
+    """Verdicts whose every name would run in a page that does not escape."""
+    fairness = judged.fairness(HOSTILE)
+    groups = [
+        msgspec.structs.replace(group, value=HOSTILE, values={HOSTILE: 0.1}, intervals={})
+        for group in fairness.groups
+    ]
+    gaps = [
+        msgspec.structs.replace(gap, criterion=HOSTILE, highest=HOSTILE, lowest=HOSTILE)
+        for gap in fairness.gaps
+    ]
+    (example,) = judged.examples()
+    return {
+        "segment_losses": [
+            msgspec.structs.replace(judged.segment_losses()[0], segment=HOSTILE, value=HOSTILE)
+        ],
+        "fairness": [msgspec.structs.replace(fairness, groups=groups, gaps=gaps)],
+        "examples": [
+            msgspec.structs.replace(
+                example, prediction_id=HOSTILE, reason=HOSTILE, features={HOSTILE: HOSTILE}
+            )
+        ],
+    }
+
+
+def hostile_why() -> Explanation:
+    why = judged.why()
+    return msgspec.structs.replace(
+        why,
+        suspects=[msgspec.structs.replace(why.suspects[0], feature=HOSTILE, top=[(HOSTILE, 0.1, 0.2)])],
+        segments=[msgspec.structs.replace(why.segments[0], segment=HOSTILE, value=HOSTILE)],
+        changes=[msgspec.structs.replace(why.changes[0], detail=HOSTILE)],
+        before=[{HOSTILE: HOSTILE}],
+    )
 
 
 async def test_names_from_events_are_only_text(
@@ -160,15 +296,22 @@ async def test_names_from_events_are_only_text(
         features=[msgspec.structs.replace(feature, name=HOSTILE) for feature in only.features],
         segments=[msgspec.structs.replace(segment, value=HOSTILE) for segment in only.segments],
     )
-    evil = msgspec.structs.replace(version, windows=[window], owner=HOSTILE, tier=HOSTILE, digest=HOSTILE)
-    incident = msgspec.structs.replace(
-        bike_demand().incidents[0], model=HOSTILE, version=HOSTILE, summary=HOSTILE
+    evil = msgspec.structs.replace(
+        version, windows=[window], owner=HOSTILE, tier=HOSTILE, digest=HOSTILE, **hostile_verdicts()
     )
-    await writer.write(msgspec.structs.replace(model, versions={HOSTILE: evil}, incidents=[incident]))
+    incident = msgspec.structs.replace(
+        bike_demand().incidents[0], model=HOSTILE, version=HOSTILE, summary=HOSTILE, why=hostile_why()
+    )
+    compared = msgspec.structs.replace(judged.comparison(group=HOSTILE), champion=HOSTILE, challenger=HOSTILE)
+    await writer.write(
+        msgspec.structs.replace(model, versions={HOSTILE: evil}, incidents=[incident], comparisons=[compared])
+    )
     await page.goto(server.url)
     await expect(page.locator("#fleet tbody a")).to_have_text(HOSTILE)
     await expect(page.locator("#detail-title")).to_have_text(f"{HOSTILE} {HOSTILE}")
-    await expect(page.locator("#incidents p")).to_have_text(HOSTILE)
+    await expect(page.locator("#incidents > .incident > p")).to_have_text(HOSTILE)
+    for place in ("#losses", "#fairness h4", "#fairness details", "#comparisons", "#outliers", ".why"):
+        await expect(page.locator(place)).to_contain_text(HOSTILE)
     await expect(page.locator("#segments tbody th").first).to_have_text(f"{HOSTILE} = {HOSTILE}")
     await expect(page.locator("#features tbody th").first).to_have_text(HOSTILE)
     await page.locator("#windows button").click()

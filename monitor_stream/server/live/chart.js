@@ -11,12 +11,15 @@ const MARGIN = { left: 46, right: 10, top: 12, bottom: 22 };
 
 /**
  * Draw a line with its baseline, limit and detections.
- * `points` are {time, length, value, settled}; `limit` may be null, `above` says on which side of it worse lies.
+ * `points` are {time, length, value, settled, estimate}, where `estimate` is null or {value, low, high, contradicted}; `limit` may be
+ * null, `above` says on which side of it worse lies.
  */
 export function drawLine(figure, { caption, points, baseline, limit, above, detections, format, read }) {
   const known = points.filter((point) => point.value !== null);
-  if (!known.length) return drawNothing(figure, caption, "No labels yet: the metric cannot be computed.");
-  const marks = [...known.map((point) => point.value), baseline, limit].filter((value) => value !== null);
+  const foretold = points.filter((point) => point.estimate !== null);
+  if (!known.length && !foretold.length) return drawNothing(figure, caption, "No labels yet: the metric cannot be computed.");
+  const values = [...known.map((point) => point.value), ...foretold.flatMap(({ estimate }) => [estimate.low, estimate.high])];
+  const marks = [...values, baseline, limit].filter((value) => value !== null);
   const plane = makePlane(points, padded(marks));
   const drawing = begin(plane, format, caption);
   const labels = []; // on top of the line
@@ -39,16 +42,33 @@ export function drawLine(figure, { caption, points, baseline, limit, above, dete
     if (y !== null) labels.push(shape("text", { class: "on-detection", x: start, y }, label));
   }
   const place = (point) => [plane.middle(point), plane.y(point.value)];
-  drawing.append(shape("path", { class: "series", d: `M${known.map((point) => place(point).join(" ")).join("L")}` }));
+  drawEstimates(drawing, plane, foretold);
+  if (known.length) drawing.append(shape("path", { class: "series", d: `M${known.map((point) => place(point).join(" ")).join("L")}` }));
   const radius = known.length > 150 ? 1.2 : 2.2;
   for (const point of known) {
     const [cx, cy] = place(point);
     drawing.append(shape("circle", { class: point.settled ? "point" : "point open", cx, cy, r: radius }));
   }
   drawing.append(...labels);
-  const provisional = known.some((point) => !point.settled);
-  const legend = provisional ? element("span", { class: "legend" }, element("i", { class: "open" }), "labels may still come") : null;
+  const legend = [
+    ...(known.some((point) => !point.settled) ? [element("i", { class: "open" }), "labels may still come"] : []),
+    ...(foretold.length ? [element("i", { class: "e" }), "estimated before labels"] : []),
+    ...(foretold.some(({ estimate }) => estimate.contradicted) ? [element("i", { class: "x" }), "contradicted"] : []),
+  ];
   end(figure, drawing, plane, caption, legend, read);
+}
+
+/** What was foretold, and where the truth was to be expected; a cross on what labels contradict. */
+function drawEstimates(drawing, plane, foretold) {
+  if (!foretold.length) return;
+  const along = (side) => foretold.map((point) => `${plane.middle(point)} ${plane.y(point.estimate[side])}`);
+  drawing.append(
+    shape("path", { class: "band", d: `M${[...along("high"), ...along("low").reverse()].join("L")}Z` }),
+    shape("path", { class: "estimated", d: `M${along("value").join("L")}` }));
+  for (const point of foretold.filter(({ estimate }) => estimate.contradicted)) {
+    const [cx, cy] = [plane.middle(point), plane.y(point.estimate.value)];
+    drawing.append(shape("path", { class: "contradicted", d: `M${cx - 3} ${cy - 3}l6 6m0 -6l-6 6` }));
+  }
 }
 
 /** Gives each label the first row where it covers no other; `null` where all are taken: its line must do. */
@@ -76,7 +96,7 @@ export function drawBars(figure, { caption, points, format, read }) {
     drawing.append(bar("labelled", 0, point.labelled), bar("unlabelled", point.labelled, point.n));
   }
   drawing.append(shape("line", { class: "grid", x1: MARGIN.left, x2: WIDTH - MARGIN.right, y1: base, y2: base }));
-  const legend = element("span", { class: "legend" }, element("i", { class: "a" }), "labelled", element("i", { class: "b" }), "not yet");
+  const legend = [element("i", { class: "a" }), "labelled", element("i", { class: "b" }), "not yet"];
   end(figure, drawing, plane, caption, legend, read);
 }
 
@@ -139,7 +159,8 @@ function level(plane, value, kind, label, offset, labels) {
 }
 
 function end(figure, drawing, plane, caption, legend, read) {
-  const reading = element("span", { class: "reading" }, legend ?? "");
+  const explained = element("span", { class: "legend" }, ...legend);
+  const reading = element("span", { class: "reading" }, explained);
   const cursor = shape("line", { class: "cursor", y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom, visibility: "hidden" });
   drawing.append(cursor);
   drawing.addEventListener("pointermove", (event) => {
@@ -153,7 +174,7 @@ function end(figure, drawing, plane, caption, legend, read) {
   });
   drawing.addEventListener("pointerleave", () => {
     cursor.setAttribute("visibility", "hidden");
-    reading.replaceChildren(legend ?? "");
+    reading.replaceChildren(explained);
   });
   figure.replaceChildren(element("figcaption", {}, element("span", {}, caption), reading), drawing);
 }

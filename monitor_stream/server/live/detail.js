@@ -2,8 +2,10 @@
 
 import { drawBars, drawLine } from "./chart.js";
 import { element, fillTable, setText } from "./dom.js";
+import { foretell, foretold } from "./estimates.js";
 import { count, duration, moment, number, percent, rate, start, title } from "./format.js";
 import { showIncidents } from "./incidents.js";
+import { ranged } from "./verdicts.js";
 
 const NOT_KEPT = "None, or kept no longer: only the newest windows and days have them.";
 const find = (id) => document.getElementById(id);
@@ -62,28 +64,32 @@ export class Detail {
     const tiles = [
       [headline ? title(headline.metric) : "Quality", number(headline?.value),
         headline ? `${headline.window}, ${count(headline.scored)} scored` : "no labels yet", headline?.state === "outside" ? "bad" : null],
+      estimateTile(version),
       ["Baseline", number(headline?.baseline), headline?.limit == null ? "no limit" : `limit ${number(headline.limit)}`, null],
       ["Predictions", count(version.predictions), `${rate(perSecond)} a second, ${count(version.failed)} failed`, null],
       ["Labelled", percent(version.labelled_share), `${count(version.pending)} waiting`, null],
       ["Newest event", seconds(version.newest_prediction), `label ${seconds(version.newest_label)}`, null],
     ];
-    find("tiles").replaceChildren(...tiles.map(([name, value, note, tone]) =>
+    find("tiles").replaceChildren(...tiles.filter(Boolean).map(([name, value, note, tone]) =>
       element("div", { "data-tone": tone }, element("dt", {}, name), element("dd", {}, value), element("dd", { class: "small" }, note))));
   }
 
   #showRolling(version) {
     const spans = Object.keys(version.rolling).sort((a, b) => version.rolling[a].seconds - version.rolling[b].seconds);
-    const names = [...new Set([...spans.flatMap((span) => Object.keys(version.rolling[span].metrics.values ?? {})), ...Object.keys(version.baseline)])];
+    const longest = version.rolling[spans.at(-1)];
+    const parts = [...spans.map((span) => version.rolling[span].metrics.values), longest?.estimates?.values, version.baseline];
+    const names = [...new Set(parts.flatMap((part) => Object.keys(part ?? {})))];
+    const beside = longest?.estimates?.values ? [[`Estimated, ${spans.at(-1)}`, "number"]] : [];
     const rows = names.map((name) => ({
-      cells: [title(name), ...spans.map((span) => this.#judged(name, version.rolling[span].metrics.values?.[name])),
-        number(version.baseline[name]), number(version.baseline_limit[name])],
+      cells: [title(name), ...spans.map((span) => this.#ranged(version.rolling[span].metrics, name)),
+        ...beside.map(() => foretell(longest.estimates, name, { contradicted: version.contradicted })), number(version.baseline[name]), number(version.baseline_limit[name])],
     }));
-    const scored = { cells: ["Scored", ...spans.map((span) => count(version.rolling[span].metrics.scored ?? 0)), "", ""] };
-    fillTable(find("rolling"), [["", ""], ...spans.map((span) => [span, "number"]), ["Baseline", "number"], ["Limit", "number"]], [...rows, scored]);
+    const scored = { cells: ["Scored", ...spans.map((span) => count(version.rolling[span].metrics.scored ?? 0)), ...beside.map(() => count(longest.estimates.n)), "", ""] };
+    fillTable(find("rolling"), [["", ""], ...spans.map((span) => [span, "number"]), ...beside, ["Baseline", "number"], ["Limit", "number"]], [...rows, scored]);
   }
 
   #offerMetrics() {
-    const names = [...new Set(this.#windows.flatMap((window) => Object.keys(window.metrics.values ?? {})))];
+    const names = [...new Set(this.#windows.flatMap((window) => Object.keys({ ...window.metrics.values, ...window.estimates?.values })))];
     const preferred = [this.#metric, this.#version.headline?.metric, ...names].find((name) => names.includes(name)) ?? null;
     this.#metric = preferred;
     find("metric").replaceChildren(...names.map((name) => element("option", { value: name, selected: name === preferred ? "" : null }, title(name))));
@@ -95,13 +101,14 @@ export class Detail {
     const name = this.#metric;
     const points = this.#windows.map((window) => ({
       time: Date.parse(window.start), length: lengthOf(window), n: window.n, labelled: window.labelled,
-      value: window.metrics.values?.[name] ?? null, settled: window.settled,
+      value: window.metrics.values?.[name] ?? null, settled: window.settled, estimate: foretold(window.estimates, name),
     }));
     drawLine(find("quality-chart"), {
       caption: name ? title(name) : "Quality", points,
       baseline: this.#version.baseline[name] ?? null, limit: this.#version.baseline_limit[name] ?? null, above: !this.#higherIsBetter.has(name),
       detections: this.#detections(), format: number,
-      read: (point) => `${start(point.time, point.length)}: ${number(point.value)}${point.settled ? "" : ", not settled"}`,
+      read: (point) => `${start(point.time, point.length)}: ${number(point.value)}${point.settled ? "" : ", not settled"}`
+        + (point.estimate ? `, estimated ${number(point.estimate.value)}${point.estimate.contradicted ? ", contradicted" : ""}` : ""),
     });
     drawBars(find("traffic-chart"), {
       caption: "Predictions", points, format: count,
@@ -131,11 +138,11 @@ export class Detail {
     const rows = this.#windows.slice(-60).reverse().map((window) => ({
       "aria-current": window === shown ? "true" : null,
       cells: [this.#windowButton(window), count(window.n), percent(window.n ? window.labelled_share : null),
-        this.#judged(this.#metric, window.metrics.values?.[this.#metric]), count(window.failed),
+        this.#judged(this.#metric, window.metrics.values?.[this.#metric]), foretell(window.estimates, this.#metric, { brief: true }), count(window.failed),
         duration(window.label_delay_mean_seconds), `${window.revision}${window.settled ? ", settled" : ""}`],
     }));
     fillTable(find("windows"), [["Start (UTC)", ""], ["Predictions", "number"], ["Labelled", "number"],
-      [this.#metric ? title(this.#metric) : "Metric", "number"], ["Failed", "number"], ["Label delay", "number"], ["Revision", "number"]], rows);
+      [this.#metric ? title(this.#metric) : "Metric", "number"], ["Estimated", "number"], ["Failed", "number"], ["Label delay", "number"], ["Revision", "number"]], rows);
     if (focused) find("windows").querySelector(`[data-start="${CSS.escape(focused)}"]`)?.focus();
   }
 
@@ -155,6 +162,12 @@ export class Detail {
     return element("span", { class: beyond ? "worse" : null }, number(value));
   }
 
+  /** A value judged by its limit, its interval below it. */
+  #ranged(metrics, name) {
+    const [, ...below] = [ranged(metrics, name)].flat();
+    return [this.#judged(name, metrics.values?.[name]), ...below];
+  }
+
   #showParts() {
     const window = this.#window;
     const when = window ? start(Date.parse(window.start), lengthOf(window)) : "";
@@ -167,7 +180,7 @@ export class Detail {
     fillTable(find("segments"), [["Segment", ""], ["Predictions", "number"], ["Scored", "number"],
       [this.#metric ? title(this.#metric) : "Metric", "number"], ["Against all", "number"]],
       segments.map((each) => ({
-        cells: [`${each.segment} = ${each.value}`, count(each.n), count(each.metrics.scored ?? 0), number(each.metric),
+        cells: [`${each.segment} = ${each.value}`, count(each.n), count(each.metrics.scored ?? 0), ranged(each.metrics, this.#metric),
           each.metric === undefined || whole === undefined ? "–" : `${each.metric > whole ? "+" : ""}${number(each.metric - whole)}`],
       })), NOT_KEPT);
     const share = (part, whole) => (whole ? percent(part / whole) : "–");
@@ -178,6 +191,15 @@ export class Detail {
           share(each.out_of_range, each.values), share(each.unseen, each.values), number(each.mean), number(each.std)],
       })), NOT_KEPT);
   }
+}
+
+/** What the headline is likely to be, beside what it is. */
+function estimateTile({ headline, rolling, contradicted }) {
+  const estimates = rolling[headline?.window]?.estimates;
+  const found = foretold(estimates, headline?.metric);
+  if (!found) return null;
+  const note = contradicted ? "contradicted by labels" : `${number(found.low)} to ${number(found.high)} expected`;
+  return [`Estimated ${title(headline.metric)}`, number(found.value), note, contradicted ? "warn" : null];
 }
 
 const lengthOf = (window) => Date.parse(window.end) - Date.parse(window.start);

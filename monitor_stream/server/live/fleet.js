@@ -82,6 +82,7 @@ export function badges(version) {
   const found = [];
   if (version.severity) found.push([version.severity, version.severity === "critical" ? "bad" : "warn"]);
   if (version.drift_detected) found.push(["error drift", "warn"]);
+  if (version.contradicted) found.push(["estimate contradicted", "warn"]);
   if (version.headline?.state === "outside") found.push(["outside band", "bad"]);
   if (version.headline?.state === "within") found.push(["in band", "good"]);
   if (!version.headline) found.push(["no labels", ""]);

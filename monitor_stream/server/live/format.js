@@ -18,6 +18,16 @@ export function number(value) {
 export const percent = (share) =>
   share === null || share === undefined ? NONE : `${(100 * share).toFixed(share > 0 && share < 0.9995 ? 1 : 0)} %`;
 
+/** A number with its sign. */
+export const signed = (value) => (value > 0 ? `+${number(value)}` : number(value));
+
+/** From low to high. */
+export const interval = (low, high, show = number) =>
+  low === null || low === undefined || high === null || high === undefined ? NONE : `${show(low)} to ${show(high)}`;
+
+/** A name of ours in words. */
+export const words = (name) => name.replaceAll("_", " ");
+
 export function rate(perSecond) {
   if (perSecond === null) return NONE;
   return perSecond >= 100 ? whole.format(Math.round(perSecond)) : perSecond.toFixed(1);
@@ -49,7 +59,7 @@ export const tick = (time, range) => (range < 36 * 3600e3 ? clocks.format(time) 
 
 const TITLES = {
   mae: "MAE", rmse: "RMSE", bias: "Bias", wape: "WAPE", r2: "R²", auc: "AUC", f1: "F1", macro_f1: "Macro F1",
-  log_loss: "Log loss", base_rate: "Base rate", mean_score: "Mean score",
+  log_loss: "Log loss", base_rate: "Base rate", mean_score: "Mean score", ece: "ECE",
 };
 /** A metric's name for people. */
 export const title = (metric) => TITLES[metric] ?? metric.charAt(0).toUpperCase() + metric.slice(1).replaceAll("_", " ");

@@ -2,6 +2,7 @@
 
 import { element, fillTable } from "./dom.js";
 import { count, moment, number } from "./format.js";
+import { explain, headline } from "./why.js";
 
 const COLUMNS = [["What", ""], ["Column", ""], ["Check", ""], ["Since (UTC)", ""], ["Until (UTC)", ""], ["n", "number"], ["Value", "number"],
   ["Usual", "number"], ["Limit", "number"], ["× limit", "number"], ["In words", ""]];
@@ -24,6 +25,7 @@ function describe(incident, unfolded) {
     element("p", {}, incident.summary),
     element("span", { class: "small" }, `${opened} · `, element("code", {}, incident.id)),
     said(incident.acknowledged),
+    incident.why ? fold(`why ${incident.id}`, headline(incident.why), unfolded, explain(incident.why)) : null,
     evidence.length ? fold(incident.id, `Evidence (${evidence.length})`, unfolded, table(evidence)) : null);
 }
 

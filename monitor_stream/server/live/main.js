@@ -5,6 +5,7 @@ import { setAttribute, setText } from "./dom.js";
 import { Unanswered, ask } from "./feed.js";
 import { FleetTable, linkTo } from "./fleet.js";
 import { count, duration } from "./format.js";
+import { showVerdicts } from "./verdicts.js";
 
 const INTERVAL = 1000; // milliseconds
 const HIDDEN_INTERVAL = 10_000;
@@ -14,7 +15,7 @@ const find = (id) => document.getElementById(id);
 const table = new FleetTable(find("fleet"));
 const detail = new Detail();
 let shown = null; // path of the windows on display
-let known = { windows: {}, incidents: {} };
+let known = { windows: {}, incidents: {}, verdicts: {} };
 let lostSince = null;
 let timer;
 let asking = false;
@@ -49,15 +50,20 @@ async function refresh() {
 
 async function showDetail(selected, higherIsBetter) {
   const period = document.querySelector("#period input:checked").value;
-  const path = `api/models/${encodeURIComponent(selected.model)}/${period}?version=${encodeURIComponent(selected.version)}&limit=${period === "days" ? 400 : 100}`;
+  const of = `api/models/${encodeURIComponent(selected.model)}`;
+  const version = `version=${encodeURIComponent(selected.version)}`;
+  const path = `${of}/${period}?${version}&limit=${period === "days" ? 400 : 100}`;
   if (path !== shown) {
     shown = path;
-    known = { windows: {}, incidents: {} };
+    known = { windows: {}, incidents: {}, verdicts: {} };
     detail.clear();
+    showVerdicts(null);
   }
   detail.showVersion(selected, table.rateOf(selected), higherIsBetter);
-  const [windows, incidents] = await Promise.all([ask(path, known.windows), ask(`api/incidents?limit=500&model=${encodeURIComponent(selected.model)}`, known.incidents)]);
+  const [windows, incidents, verdicts] = await Promise.all([ask(path, known.windows),
+    ask(`api/incidents?limit=500&model=${encodeURIComponent(selected.model)}`, known.incidents), ask(`${of}/verdicts?${version}`, known.verdicts)]);
   if (path !== shown) return;
+  if (verdicts) showVerdicts(verdicts);
   if (incidents) detail.showIncidents(incidents);
   if (windows) detail.showWindows(windows);
 }

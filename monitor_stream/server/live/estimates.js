@@ -1,0 +1,21 @@
+// What was foretold of a metric, and the mark that labels contradict it: never one without the other.
+
+import { element } from "./dom.js";
+import { interval, number } from "./format.js";
+
+/** {value, low, high, contradicted} of a metric, or null. */
+export function foretold(estimates, name) {
+  const value = estimates?.values?.[name];
+  if (value === undefined) return null;
+  const [low, high] = estimates.bands?.[name] ?? [value, value];
+  return { value, low, high, contradicted: estimates.contradicted ?? false };
+}
+
+/** A cell: the value, its band below it, and the mark; `contradicted` where it is known to be so by now. */
+export function foretell(estimates, name, { contradicted = false, brief = false } = {}) {
+  const found = foretold(estimates, name);
+  if (!found) return "–";
+  const words = element("span", { class: brief ? "hidden" : null }, " contradicted");
+  const mark = found.contradicted || contradicted ? [" ", element("span", { class: "mark", title: "Labels contradict it" }, "✗", words)] : [];
+  return [number(found.value), ...mark, element("br"), element("span", { class: "small" }, interval(found.low, found.high))];
+}
