@@ -347,8 +347,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     What evaluators tell the incidents. `check` is the method, detector or quality check; `column` is ``""`` where the signal has
     none; `value`, `expected` and `threshold` are in the unit of the check; `effect` ranks findings: how many times its
-    threshold a value is. `detail` is one sentence for a person. `since`, in the evidence of an incident, is where the first
-    finding of this check began that is part of it.
+    threshold a value is. `detail` is one sentence for a person. `top`, of drift, names the bins or categories that moved most,
+    as `ColumnDrift` does. `since`, in the evidence of an incident, is where the first finding of this check began that is part
+    of it.
     """
 
     signal: Signal
@@ -365,6 +366,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     threshold: float | None = None
     effect: float = 1.0
     detail: str = ""
+    top: list[tuple[str, float, float]] = []
     since: datetime | None = None
 
 
@@ -378,13 +380,18 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 
 class Suspect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A feature that may be why: `rank` is drift (value over threshold) times importance (its share of all; 1/k where nobody said)."""
+    """A feature that may be why: `rank` is drift (value over threshold) times importance (its share of all; 1/k where nobody said).
+
+    `drift` is of its distribution, or of what is broken about its values, whichever is further beyond its threshold; `detail`
+    says it in a sentence, `top` which bins or categories moved most, with their shares before and now.
+    """
 
     feature: str
     rank: float
     drift: float
     importance: float | None = None
     top: list[tuple[str, float, float]] = []
+    detail: str = ""
 
 
 class OtherChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

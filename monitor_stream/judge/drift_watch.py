@@ -28,6 +28,8 @@ from monitor_stream.judge.span_values import span_values
 from monitor_stream.judge.spans import Run, Spans, counts
 from monitor_stream.judge.specs_known import KnownSpecs
 from monitor_stream.judge.sums import Rows, by_window
+from monitor_stream.judge.why import Fact, Sampled
+from monitor_stream.judge.why.rows import readable
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
@@ -65,6 +67,7 @@ class DriftWatch:
         self._journal = journal
         self._say = say
         self._state = DriftState()
+        self._facts: list[Fact] = []
         self.spans = Spans(model, version, journal)
         self._learning = Learning(model, version, journal, say_spec)
         self._rows = ReferenceRows(model, version, journal)
@@ -84,6 +87,11 @@ class DriftWatch:
             self.spans.add_values(start, seconds, digest, table, part)
         for start, sampled in rows.samples:
             self.spans.sample(start, seconds, digest, sampled)
+
+    def facts(self) -> list[Fact]:
+        """What was learned since the last call that may be why something happened: rows of the spans that were judged."""
+        facts, self._facts = self._facts, []
+        return facts
 
     def advance(self, watermark: float, floor: float, specs: KnownSpecs) -> list[Finding]:
         """Judge what closes and settles when time gets so far; what was found, or found no more."""
@@ -113,6 +121,8 @@ class DriftWatch:
             found = findings(span, closes=closes)
             if closes and span.columns:
                 found += frozen(span, spec, seen.counts, seen.values, levels(spec, span).one)
+            if closes and run.sampled is not None and (rows := readable(run.sampled, spec)):
+                self._facts.append(Sampled(run.end, run.start, run.end, rows))
             self.spans.forget_sampled(run.spans)
         if closes:
             self._state.found_until = run.end

@@ -16,6 +16,7 @@ from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
 from monitor_stream.judge.reading import Arrived
 from monitor_stream.judge.sources import Sources, SourcesState
 from monitor_stream.judge.version import Version
+from monitor_stream.judge.why import Changed
 
 
 class ModelState(msgspec.Struct, array_like=True):
@@ -83,14 +84,30 @@ class Model:
         if not self.versions:
             return
         successor = max(self.versions.values(), key=_newest_prediction)
-        for version in self.versions.values():
-            findings = version.advance(watermark, clock, now)
+        # All of them before the incidents of any: what another version did may be why.
+        found = [(version, version.advance(watermark, clock, now)) for version in self.versions.values()]
+        for version, findings in found:
             ended = self._ended(version, clock, successor)
-            for told in self.incidents.take(version.version, version.spec, findings, min(clock, ended)):
+            for told in self.incidents.take(
+                version.version,
+                version.spec,
+                findings,
+                min(clock, ended),
+                facts=version.facts(),
+                elsewhere=self._elsewhere(version),
+            ):
                 self._tell(told)
             if ended < clock:
                 for told in self.incidents.supersede(version.version, version.spec, successor.version, ended):
                     self._tell(told)
+
+    def _elsewhere(self, version: Version) -> list[Changed]:
+        """What other versions did that may be why something is wrong with this one."""
+        return [
+            first
+            for other in self.versions.values()
+            if other is not version and (first := other.first_predictions)
+        ]
 
     def _ended(self, version: Version, clock: float, successor: Version) -> float:
         """Until when a version is judged: infinity, unless it makes no predictions any more and another one does."""
@@ -125,6 +142,8 @@ class Model:
             if name is not None:
                 for _, data in of_version.get("incidents", ()):
                     self.incidents.restore_version(name, data)
+                for _, data in of_version.get("why", ()):
+                    self.incidents.restore_diary(name, data)
                 for _, data in of_version.get("resolved", ()):
                     self.incidents.restore_resolved(data)
                 version = self._add_version(name)

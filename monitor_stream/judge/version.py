@@ -31,6 +31,8 @@ from monitor_stream.judge.service import Service
 from monitor_stream.judge.specs_known import KnownSpecs
 from monitor_stream.judge.sums import Rows, by_window, chosen, merged
 from monitor_stream.judge.totals import Totals, TotalsState
+from monitor_stream.judge.why import Changed, Fact
+from monitor_stream.judge.why.beginnings import Beginnings
 from monitor_stream.judge.windows import OpenWindow, Windows
 
 
@@ -82,6 +84,8 @@ class Version:
         self._quality = Quality(model, version, journal)
         self._volume = Volume(model, version, journal)
         self._service = Service(model, version, journal)
+        self._beginnings = Beginnings(model, version, journal)
+        self._facts: list[Fact] = []
         self._segments = SegmentErrors(model, version, journal)
         self._estimates = EstimatedErrors(model, version, journal)
         self.drift = DriftWatch(
@@ -162,6 +166,7 @@ class Version:
         findings += self._quality.take(closed, self._specs.find)
         findings += self._volume.take(closed, watermark)
         findings += self._service.take(closed, self._specs.find)
+        self._facts += self._beginnings.take(closed, self._specs.find)
         for window in settled:
             window.sums = essence(window.sums)
         if closed or settled:
@@ -174,6 +179,16 @@ class Version:
             findings += self._segments.take(settled_days, self.spec)
             self.days.windows.forget(math.inf)
         return findings + self.drift.advance(watermark, self.windows.windows.floor, self._specs)
+
+    def facts(self) -> list[Fact]:
+        """What happened since the last call that may be why something is wrong."""
+        facts, self._facts = [*self._facts, *self.drift.facts()], []
+        return facts
+
+    @property
+    def first_predictions(self) -> Changed | None:
+        """When they came."""
+        return self._beginnings.first
 
     def revise(self, now: float, interval: float) -> bool:
         """Publish closed windows that changed, each at most every `interval` seconds of processing time."""
@@ -217,6 +232,8 @@ class Version:
             self._volume.restore(data)
         for _, data in fields.get("service", ()):
             self._service.restore(data)
+        for _, data in fields.get("beginnings", ()):
+            self._beginnings.restore(data)
         for (group,), data in fields.get("segment", ()):
             self._segments.restore(group, data)
         self.watch.errors.restore({at: data for (at,), data in fields.get("held", ())})

@@ -46,6 +46,7 @@ def test_settled_windows_and_fed_errors_are_deleted() -> None:
         del state[name]
     kinds = sorted({name.split(",")[0] for name in state})
     assert kinds == [
+        '["beginnings"',
         '["model"',
         '["monitor"',
         '["quality"',

@@ -82,6 +82,7 @@ def _finding(span: DriftSpan, found: ColumnDrift, signal: Signal, column: str, c
         threshold=found.threshold,
         effect=effect(found),
         detail=sentence(found),
+        top=found.top if found.drifted else [],
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from monitor_stream.events.results import Finding, Incident, Severity
 from monitor_stream.events.spec import ModelSpec
 from monitor_stream.judge.incidents.version import Told, VersionIncidents, VersionState
 from monitor_stream.judge.persist import Journal, key, pack, unpack
+from monitor_stream.judge.why import Changed, Diary, Fact
+from monitor_stream.judge.why.diary import DiaryState
 
 #: Resolved incidents kept for readers: the newest of the model.
 MAX_RESOLVED: Final = 100
@@ -29,17 +31,34 @@ class Incidents:
 
     def restore_version(self, version: str, data: bytes) -> None:
         """Take back what the store held of a version."""
-        self._versions[version] = VersionIncidents(self._model, version, unpack(VersionState, data))
+        self._of(version).restore(unpack(VersionState, data))
 
     def restore_resolved(self, data: bytes) -> None:
         """Take back a resolved incident."""
         incident = unpack(Incident, data)
         self._resolved[incident.id] = incident
 
-    def take(self, version: str, spec: ModelSpec, findings: Iterable[Finding], clock: float) -> list[Told]:
-        """Take in what was found of a version; what happened to its incidents before the clock, in order."""
+    def restore_diary(self, version: str, data: bytes) -> None:
+        """Take back what the store held of what happened to a version."""
+        self._of(version).diary = Diary(unpack(DiaryState, data))
+
+    def take(
+        self,
+        version: str,
+        spec: ModelSpec,
+        findings: Iterable[Finding],
+        clock: float,
+        *,
+        facts: Iterable[Fact] = (),
+        elsewhere: Sequence[Changed] = (),
+    ) -> list[Told]:
+        """Take in what was found of a version, and what else happened to it and `elsewhere`, in the other versions.
+
+        What happened to its incidents before the clock, in order.
+        """
         of_version = self._of(version)
-        return self._keep(version, of_version, of_version.take(spec, findings, clock))
+        told = of_version.take(spec, findings, clock, facts=facts, elsewhere=elsewhere)
+        return self._keep(version, of_version, told)
 
     def supersede(self, version: str, spec: ModelSpec, successor: str, at: float) -> list[Told]:
         """Close what is open of a version that another one has replaced."""
@@ -71,6 +90,9 @@ class Incidents:
         if of_version.changed:
             of_version.changed = False
             self._journal.put(key("incidents", self._model, version), lambda: pack(of_version.state()))
+        if of_version.diary.changed:
+            of_version.diary.changed = False
+            self._journal.put(key("why", self._model, version), lambda: pack(of_version.diary.state))
         for each in told:
             if each.happening == "resolved":
                 self._retire(each.incident)

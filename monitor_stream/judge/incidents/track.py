@@ -61,6 +61,11 @@ class Track(msgspec.Struct, array_like=True):
         return not self.is_firing and bool(self.row) and self.row[-1].fires
 
     @property
+    def fires_since(self) -> float | None:
+        """Where the first of its looks that fire began, or of those that did lately; ``None`` where none did."""
+        return self.since if self.is_firing else next((seen.start for seen in self.row if seen.fires), None)
+
+    @property
     def newest(self) -> float:
         """The end of the newest look."""
         return self.row[-1].end if self.row else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal
@@ -14,7 +15,7 @@ from monitor_stream.events.results import Finding, Incident, Severity, Signal
 from monitor_stream.events.spec import ModelSpec
 from monitor_stream.judge.incidents.held import Held
 from monitor_stream.judge.incidents.identity import identity
-from monitor_stream.judge.incidents.looks import LATE, SIGNALS, Look, looks
+from monitor_stream.judge.incidents.looks import LATE, SIGNALS, Key, Look, looks
 from monitor_stream.judge.incidents.summary import (
     open_summary,
     recovered_summary,
@@ -22,6 +23,8 @@ from monitor_stream.judge.incidents.summary import (
     unjudged_summary,
 )
 from monitor_stream.judge.incidents.track import OPEN_LOOKS, Track, is_loss
+from monitor_stream.judge.why import Changed, Diary, Fact, Moved, Scene, explain
+from monitor_stream.judge.why.explain import concerns
 
 #: Tracks of one version that are not quiet; more is a version of which all is wrong, and that is said by these.
 MAX_TRACKS: Final = 2_000
@@ -53,15 +56,24 @@ class VersionState(msgspec.Struct, array_like=True):
 class VersionIncidents:
     """See the module's docstring, and docs/design/drift.md for the rules."""
 
-    def __init__(self, model: str, version: str, state: VersionState | None = None) -> None:
-        state = state or VersionState()
+    def __init__(self, model: str, version: str) -> None:
+        self.diary = Diary()
+        self._grown: set[str] = set()  # incidents that a track has joined since they were explained
+        self._elsewhere: Sequence[Changed] = ()
         self._model = model
         self._version = version
+        self._held = Held()
+        self._tracks: dict[Key, Track] = {}
+        self.open: dict[str, Incident] = {}
+        self.opened: Counter[Severity] = Counter()
+        self.changed = False
+
+    def restore(self, state: VersionState) -> None:
+        """Take back what the store held."""
         self._held = Held(state.held)
         self._tracks = {track.key: track for track in state.tracks}
         self.open = {incident.id: incident for incident in state.open}
-        self.opened: Counter[Severity] = Counter(state.opened)
-        self.changed = False
+        self.opened = Counter(state.opened)
 
     def state(self) -> VersionState:
         """For the store."""
@@ -69,14 +81,29 @@ class VersionIncidents:
             self._held.all(), list(self._tracks.values()), list(self.open.values()), dict(self.opened)
         )
 
-    def take(self, spec: ModelSpec, findings: Iterable[Finding], clock: float) -> list[Told]:
-        """Take in what was found, and judge what was due before the clock; what happened, in order."""
+    def take(
+        self,
+        spec: ModelSpec,
+        findings: Iterable[Finding],
+        clock: float,
+        *,
+        facts: Iterable[Fact] = (),
+        elsewhere: Sequence[Changed] = (),
+    ) -> list[Told]:
+        """Take in what was found and what else happened, here and `elsewhere`, and judge what was due before the clock.
+
+        What happened to incidents, in order.
+        """
+        self.diary.note(facts)
+        self._elsewhere = elsewhere
         for look in looks(findings, spec):
             self.changed |= self._held.add(look, followed=look.key in self._tracks)
         told: list[Told] = []
         for together in self._held.release(clock):
+            told += self._learn(spec, math.nextafter(together[0].known, math.inf))
             told += self._lapse(spec, together[0].known)
             told += self._see(together, spec)
+        told += self._learn(spec, clock)
         if clock < float("inf"):  # at the end of a file nothing comes, and nothing is late
             told += self._lapse(spec, clock)
         return told
@@ -168,6 +195,7 @@ class VersionIncidents:
                 summary="",
             )
         track.incident = home
+        self._grown.add(home)
 
     def _home(self, track: Track, look: Look, spec: ModelSpec) -> str | None:
         reach = grouping_seconds(spec, look.key[0])
@@ -205,13 +233,49 @@ class VersionIncidents:
         for incident in list(self.open.values()):
             if incident.id in members:
                 happening, updated = self._update(incident, members[incident.id], spec)
+                if incident.id in self._grown or happening == "escalated":
+                    updated = self._explained(updated, at, spec)
                 self.open[incident.id] = updated
                 if happening is not None:
                     told.append(Told(happening, at, updated))
             else:
                 told.append(self._resolve(incident, at, over(incident, spec.task, moment(at))))
+        self._grown = set()
         self._forget()
         return told
+
+    # Why
+
+    def _learn(self, spec: ModelSpec, clock: float) -> list[Told]:
+        """Take note of the facts that were known before the clock: they may be why."""
+        told: list[Told] = []
+        for fact in self.diary.release(clock):
+            told += self._lapse(spec, fact.known)
+            for incident in list(self.open.values()):
+                scene, reach = self._scene(incident, spec)
+                if concerns(fact.start, fact.end, scene, reach):
+                    self.open[incident.id] = self._explained(incident, fact.known, spec)
+                    self.changed = True
+        return told
+
+    def _explained(self, incident: Incident, at: float, spec: ModelSpec) -> Incident:
+        """With what was known of its cause by a time."""
+        scene, reach = self._scene(incident, spec)
+        moved = [
+            Moved(since, track.findings)
+            for track in self._tracks.values()
+            if (since := track.fires_since) is not None and scene.near <= since < scene.opened + reach
+        ]
+        moved += [Moved(f.since.timestamp(), [f]) for f in incident.evidence if f.since]
+        others = [change for change in self._elsewhere if change.known <= at]
+        return msgspec.structs.replace(incident, why=explain(scene, moved, others, self.diary, spec))
+
+    def _scene(self, incident: Incident, spec: ModelSpec) -> tuple[Scene, float]:
+        """Where to look for its cause, and how long after it opened there may be more to see."""
+        reach = max(grouping_seconds(spec, signal) for signal in incident.signals)
+        opened = incident.opened.timestamp()
+        since = min((f.since.timestamp() for f in incident.evidence if f.since), default=opened)
+        return Scene(since, opened, since - reach), reach
 
     def _update(
         self, incident: Incident, tracks: Sequence[Track], spec: ModelSpec

@@ -9,10 +9,11 @@ from typing import Final
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor_stream.events.results import Finding, Incident
+from monitor_stream.events.results import Finding, Incident, SegmentLoss
 from monitor_stream.events.spec import DAY
 from monitor_stream.judge.incidents import Incidents, Told
 from monitor_stream.judge.persist import Journal, fields
+from monitor_stream.judge.why import Changed, Fact, Losses, Sampled
 from tests.judge.incidents.findings import SPEC, T, contradiction, detection, drift, error, estimate
 
 DAYS: Final = 9
@@ -56,10 +57,26 @@ def is_early(finding: Finding) -> bool:
     return finding.signal not in {"error", "label_drift", "contradiction", "fairness"}
 
 
+def facts() -> list[Fact]:
+    """What happened on each day: rows of it, a spec, and, when its labels were in, the segments that carried the loss."""
+    told: list[Fact] = []
+    for day in range(DAYS):
+        start, end = T + day * DAY, T + (day + 1) * DAY
+        told.append(Sampled(end, start, end, [{"a": float(day), "b": "x"}]))
+        loss = SegmentLoss(
+            segment="s", value=str(day), n=9, metric=0.5, low=0.4, high=0.6, rest=0.2, loss=0.1 * (day % 4)
+        )
+        told.append(Losses(end + SPEC.horizon_seconds, start, end, [loss]))
+        if day % 3 == 0:
+            told.append(Changed(start + 900.0, start + 600.0, start + 900.0, "spec", f"spec {day}"))
+    return told
+
+
 class Run:
-    """Incidents that are handed findings as far as watermark and clock have come."""
+    """Incidents that are handed findings and facts as far as watermark and clock have come."""
 
     def __init__(self, found: list[Finding]) -> None:
+        self.facts = facts()
         self.waiting = sorted(found, key=due)
         self.state: dict[str, bytes] = {}
         self.journal = Journal({})
@@ -73,7 +90,10 @@ class Run:
         self.waiting = [each for each in self.waiting if each not in told]
         # By evaluator, as a version asks them one after the other.
         told.sort(key=lambda each: (each.signal, due(each)))
-        self.told += self.incidents.take(SPEC.version, SPEC, told, clock)
+        learned = [f for f in self.facts if f.known <= (clock if isinstance(f, Losses) else watermark)]
+        self.facts = [f for f in self.facts if f not in learned]
+        elsewhere = [Changed(T + 2.5 * DAY, T + 2 * DAY, T + 2.5 * DAY, "version", "another")]
+        self.told += self.incidents.take(SPEC.version, SPEC, told, clock, facts=learned, elsewhere=elsewhere)
 
     def restart(self) -> None:
         changes = self.journal.take()
@@ -85,6 +105,8 @@ class Run:
         for kind, (_, version, *_), data in fields(self.state):
             if kind == "incidents":
                 self.incidents.restore_version(version, data)
+            elif kind == "why":
+                self.incidents.restore_diary(version, data)
             else:
                 self.incidents.restore_resolved(data)
 
@@ -142,10 +164,22 @@ def _check(incident: Incident) -> None:
     assert all(finding.firing for finding in incident.evidence)
     assert incident.opened <= (incident.resolved or incident.updated)
     assert (incident.resolved is not None) == (incident.state == "resolved")
+    if incident.state != "pending":
+        _check_why(incident)
     if incident.severity == "critical":
         assert "error" in incident.signals or (
             "estimated_error" in incident.signals and "contradiction" not in incident.signals
         )
+
+
+def _check_why(incident: Incident) -> None:
+    assert incident.why is not None
+    since = min(finding.since for finding in incident.evidence if finding.since)
+    assert 0.0 <= (since - incident.why.since).total_seconds() < SPEC.window_seconds
+    days = [float(row["a"] or 0.0) for row in (*incident.why.before, *incident.why.after)]
+    assert days == sorted(days)
+    drifted = {finding.column for finding in incident.evidence if finding.signal == "feature_drift"}
+    assert drifted <= {suspect.feature for suspect in incident.why.suspects}
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.large_base_example])
