@@ -212,7 +212,7 @@ class CategoryPair(msgspec.Struct, frozen=True, kw_only=True):
 
     first: Name
     second: Name
-    seen: list[str]
+    seen: list[Annotated[str, Meta(pattern="^[0-9a-f]+$")]]
 
 
 class OutlierRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

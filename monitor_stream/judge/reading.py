@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final, NamedTuple
 
 import msgspec
@@ -71,6 +72,9 @@ def _version(part: VersionDelta) -> VersionRows:
     errors = None if part.scored is None else _scored(part.scored)
     for pairs in part.paired:
         _check_paired(pairs)
+    for example in part.examples:
+        if not (math.isfinite(example.score) and math.isfinite(example.time) and 0 <= example.start <= _LAST):
+            raise ValueError("an example has a score or a day that is none")
     return VersionRows(part, tables, errors, [(sample.start, _sampled(sample)) for sample in part.samples])
 
 

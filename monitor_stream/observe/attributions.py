@@ -28,7 +28,7 @@ class Attributions:
     """
 
     def __init__(self, spec: ModelSpec) -> None:
-        self.names = [feature.name for feature in spec.features[:MAX_COLUMNS]]
+        self.names = list(dict.fromkeys(feature.name for feature in spec.features))[:MAX_COLUMNS]
         row = msgspec.defstruct(
             "Attributions",
             [(f"a{index}", float | None, None) for index in range(len(self.names))],

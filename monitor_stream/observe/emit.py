@@ -8,7 +8,16 @@ from typing import Final, NamedTuple
 import msgspec
 
 from monitor_stream.events.codec import encode_delta
-from monitor_stream.events.delta import Delta, Outcome, PairedSample, Sample, Scored, Table, VersionDelta
+from monitor_stream.events.delta import (
+    Delta,
+    Example,
+    Outcome,
+    PairedSample,
+    Sample,
+    Scored,
+    Table,
+    VersionDelta,
+)
 from monitor_stream.events.fold import Message, Seat
 from monitor_stream.events.tables import TableName
 from monitor_stream.observe.era import Era, Taken
@@ -49,7 +58,7 @@ def collect(model: Model, version: Version, era: Era) -> Iterator[Piece]:
 class _Part(NamedTuple):
     """Part of one table, of the scored pairs, or of a sample; and its size in bytes."""
 
-    value: Table | Scored | Sample | PairedSample
+    value: Table | Scored | Sample | PairedSample | Example
     size: int
     table: TableName | None = None
 
@@ -64,6 +73,7 @@ class _Gathered:
         self._scored: Scored | None = None
         self._samples: list[Sample] = []
         self._paired: list[PairedSample] = []
+        self._examples: list[Example] = []
 
     def takes(self, part: _Part) -> bool:
         """Whether there is room: a piece has a table once, and the scored pairs."""
@@ -76,6 +86,8 @@ class _Gathered:
             self._samples.append(part.value)
         elif isinstance(part.value, PairedSample):
             self._paired.append(part.value)
+        elif isinstance(part.value, Example):
+            self._examples.append(part.value)
         elif isinstance(part.value, Scored):
             self._scored = part.value
         elif part.table is not None:
@@ -88,6 +100,7 @@ class _Gathered:
             scored=self._scored,
             samples=self._samples,
             paired=self._paired,
+            examples=self._examples,
             outcomes=self._outcomes,
         )
 
@@ -164,6 +177,8 @@ def _parts(taken: Taken) -> Iterator[_Part]:
             told = codes[rows] if pairs.segments else None
             some = PairedSample.pack(pairs.start, hashes[rows], errors[rows], pairs.segments, told)
             yield _Part(some, described + each * len(hashes[rows]))
+    for example in taken.examples:
+        yield _Part(example, len(msgspec.msgpack.encode(example)))
 
 
 def _slices(rows: int, each: int) -> Iterator[slice]:

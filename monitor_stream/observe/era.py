@@ -7,14 +7,14 @@ under it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 from msgspec import Raw
 
-from monitor_stream.events.delta import Floats, Ints, Outcome, PairedSample, Sample, Scored, Table
+from monitor_stream.events.delta import Example, Floats, Ints, Outcome, PairedSample, Sample, Scored, Table
 from monitor_stream.events.latency_bins import latency_bin
 from monitor_stream.events.spec import ModelSpec, NumericReference
 from monitor_stream.events.tables import (
@@ -40,9 +40,11 @@ from monitor_stream.observe.calibration import CalibrationCounts
 from monitor_stream.observe.class_groups import CODES, count_within
 from monitor_stream.observe.columns import Array, Columns
 from monitor_stream.observe.columns import select as select_rows
+from monitor_stream.observe.examples import Examples
 from monitor_stream.observe.feature_tables import ANSWERS, FeatureTables
 from monitor_stream.observe.features import FeatureReader, FeatureRows, Learned
 from monitor_stream.observe.histograms import Histograms, bins_of
+from monitor_stream.observe.outliers import NOTHING, Found, Outliers
 from monitor_stream.observe.paired import Pairs
 from monitor_stream.observe.runs import Buffer
 from monitor_stream.observe.sampled_columns import SampledColumns
@@ -90,6 +92,7 @@ class Taken(NamedTuple):
     outcomes: dict[Outcome, int]
     samples: list[Sample]
     paired: list[PairedSample]
+    examples: list[Example]
 
 
 class Era:
@@ -114,6 +117,8 @@ class Era:
         self._calibration = CalibrationCounts(spec)
         self._feature_tables = FeatureTables(self.features)
         self._attributions = Attributions(spec)
+        self._outliers = Outliers(spec)
+        self._examples = Examples(spec, self._outliers.reasons)
         self._sampler = Sampler(spec.drift.span_seconds)
         self._pairs = Pairs(spec)
         self._histograms = {
@@ -151,7 +156,7 @@ class Era:
     @property
     def dirty(self) -> bool:
         """Whether there is anything to publish."""
-        sampled = self._sampler or self._pairs
+        sampled = self._sampler or self._pairs or self._examples
         return bool(self.outcomes or self._errors or sampled or any(self._tables.values()))
 
     def windows(self, times: Floats) -> Windows:
@@ -190,6 +195,23 @@ class Era:
     def observe_attributions(self, windows: Windows, raws: Sequence[Raw]) -> None:
         """Add up what features contributed to answers, from the field of the events."""
         self._attributions.observe(windows, raws, self._rows("attributions"))
+
+    def observe_outliers(self, windows: Windows, rows: FeatureRows) -> Found:
+        """Count rows that are unlike the reference; which ones are."""
+        if not self._outliers:
+            return NOTHING
+        return self._outliers.observe(windows, rows.matrix, rows.given, self._rows("outliers"))
+
+    def keep_examples(
+        self,
+        found: Found,
+        named: Array,
+        times: Floats,
+        hashes: Hashes,
+        record: Callable[[int], bytes | None],
+    ) -> None:
+        """Keep those as they are that are furthest from the reference, of the predictions that are named."""
+        self._examples.offer(found, named, times, hashes, record)
 
     def observe_answers(self, windows: Windows, spans: Windows, segments: Array, answers: Answers) -> None:
         """Add up what was answered, and predictions and scores as if they were features."""
@@ -299,7 +321,8 @@ class Era:
         columns = SampledColumns(self.features.features, self.features.categories)
         samples = self._sampler.take(columns) if self._sampler else []
         paired = self._pairs.take(self.segments.groups) if self._pairs else []
-        taken = Taken(tables, scored, self.outcomes, samples, paired)
+        examples = self._examples.take()
+        taken = Taken(tables, scored, self.outcomes, samples, paired, examples)
         self._errors, self.outcomes = [], {}
         return taken
 
@@ -331,6 +354,8 @@ class Era:
             return self._feature_tables.group(table, code)
         if table == "attributions":
             return self._attributions.names[code]
+        if table == "outliers":
+            return self._outliers.group(code)
         return self.scorer.group(table, code) if table in _OF_CLASSES else ""
 
     def _rows(self, table: TableName) -> Rows:

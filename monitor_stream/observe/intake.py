@@ -213,6 +213,9 @@ def _count(
     era.observe_traffic(windows, segments, failed, latency)
     era.observe_features(windows, spans, features)
     era.observe_attributions(windows, list(map(attrgetter("attributions"), events)))
+    named, values = ~(without_id | failed), rows.batch.values
+    found = era.observe_outliers(windows, features)
+    era.keep_examples(found, named, rows.times, hashed, lambda event: values[int(rows.records[event])])
     answered = (~failed).nonzero()[0]
     answering = pick(events, answered)
     answers = era.scorer.answers(answering)

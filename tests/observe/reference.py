@@ -40,6 +40,7 @@ class Expected:
         self.sampled: dict[tuple[str, str, int], list[tuple[int, Any]]] = defaultdict(list)
         self.paired: dict[tuple[str, str, int], list[tuple[int, Any]]] = defaultdict(list)
         self.compared: set[str] = set()
+        self.examples: dict[tuple[str, str, int], list[Any]] = defaultdict(list)
 
     def add(self, key: Key, sums: list[float]) -> None:
         before = self.tables.setdefault(key, [0.0] * len(sums))
@@ -135,6 +136,7 @@ def _one_prediction(
         if type(value) in {int, float} and abs(value) <= 1e100:
             out.add((model, version, "attributions", start, feature.name), [1.0, abs(value), value])
     _features(out, event, spec, start, check)
+    _outliers(out, event, spec, start)
     if name is None:
         check("without_id")
     if "extra" in event:
@@ -225,6 +227,41 @@ def _features(out: Expected, event: dict[str, Any], spec: ModelSpec, start: int,
                 row[5:] = [centred, centred**2]
                 _bin(out, event, spec, column=feature.name, reference=feature.reference, value=value)
         out.add((model, version, "features", start, feature.name), row)
+
+
+def _outliers(out: Expected, event: dict[str, Any], spec: ModelSpec, start: int) -> None:
+    """By the quartiles 0, 2 and 5 that all numeric references here have."""
+    given = event.get("features")
+    if spec.outliers is None or given is None:
+        return
+    scores: dict[str, float] = {}
+    for feature in spec.features:
+        value = given.get(feature.name)
+        if feature.name in spec.outliers.cuts and type(value) in {int, float}:
+            scores[feature.name] = abs(value - 2.0) / (5.0 / 1.349) / spec.outliers.cuts[feature.name]
+        elif isinstance(feature.reference, CategoricalReference):
+            unseen = value is not None and not isinstance(value, list)
+            scores[feature.name] = float(unseen and _text(value) not in feature.reference.shares) * 1.5
+    reasons = {name: 1.0 if score == 1.5 else score for name, score in scores.items() if score > 1.0}
+    model, version, name = event["model"], event["version"], event.get("prediction_id")
+    out.add((model, version, "outliers", start, ""), [1.0, float(bool(reasons))])
+    for reason in reasons:
+        out.add((model, version, "outliers", start, reason), [0.0, 1.0])
+    told = {reason: score for reason, score in reasons.items() if reason not in spec.masked}
+    if told and name is not None and event.get("error") is None:
+        reason = max(told, key=told.__getitem__)
+        shown = {
+            feature.name: "***" if feature.name in spec.masked else _shown(given[feature.name])
+            for feature in spec.features
+            if feature.name in given
+        }
+        time = event["timestamp"]
+        example = (round(-told[reason], 9), xxh3_64_intdigest(name.encode()), time, name, reason, shown)
+        out.examples[model, version, int(time // 86400 * 86400)].append(example)
+
+
+def _shown(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, list) else value
 
 
 def _bin(

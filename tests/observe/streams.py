@@ -23,6 +23,7 @@ from monitor_stream.events.spec import (
     LossModel,
     ModelSpec,
     NumericReference,
+    OutlierRules,
     Specs,
 )
 from monitor_stream.observe import Observe
@@ -76,6 +77,8 @@ SPECS = [
         prediction=NUMBERS,
         label=NUMBERS,
         error_scale=ErrorScale(mean=2.0, std=1.0),
+        outliers=OutlierRules(cuts={"2nd class": 0.75}),
+        masked=["import"],
         **TERMS,
     ),
     ModelSpec(
@@ -284,6 +287,7 @@ class Totals:
         self.dead: Counter[str] = Counter()
         self.sampled: dict[tuple[str, str, int], list[tuple[int, Any]]] = defaultdict(list)
         self.paired: dict[tuple[str, str, int], list[tuple[int, Any]]] = defaultdict(list)
+        self.examples: dict[tuple[str, str, int], list[Any]] = defaultdict(list)
         clocks: dict[str, float] = {}
         chain: dict[str, tuple[int, int]] = {}
         for message in messages:
@@ -319,6 +323,17 @@ class Totals:
             values = [[pairs.segments[code]] for code in codes.tolist()] or [[] for _ in hashes]
             some = [[error, *value] for error, value in zip(errors.tolist(), values, strict=True)]
             self.paired[model, version, pairs.start] += zip(hashes.tolist(), some, strict=True)
+        for example in part.examples:
+            self.examples[model, version, example.start].append(
+                (
+                    round(-example.score, 9),
+                    example.hash,
+                    example.time,
+                    example.prediction_id,
+                    example.reason,
+                    example.features,
+                )
+            )
         if part.scored is not None:
             order, error = part.scored.unpack()
             assert (order >= clock).all(), "scored behind a clock that was announced"

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor_stream.events.fold import Topic
-from monitor_stream.observe import paired, sampling, smallest
+from monitor_stream.observe import examples, paired, sampling, smallest
 from tests.observe.reference import Expected, expected
 from tests.observe.streams import Reader, Totals, crowded, encoded, flush, topics
 
@@ -34,6 +34,7 @@ def read(both: tuple[list[Any], list[Any]], steps: list[tuple[bool, int, str]]) 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sampling, "SAMPLE_ROWS", ROWS)
         patch.setattr(paired, "PAIRED_ROWS", ROWS)
+        patch.setattr(examples, "EXAMPLES", ROWS)
         patch.setattr(smallest, "MAX_SPANS", 2)
         return _read(both, steps)
 
@@ -69,6 +70,12 @@ def compare(totals: Totals, wanted: Expected) -> None:
     assert rounded(totals.errors) == rounded(wanted.errors)
     assert first_rows(totals.sampled) == first_rows(wanted.sampled)
     assert first_rows(totals.paired) == first_rows(wanted.paired)
+    assert furthest(totals.examples) == furthest(wanted.examples)
+
+
+def furthest(examples: dict[tuple[str, str, int], list[Any]]) -> dict[tuple[str, str, int], list[Any]]:
+    """Of each day those that may be kept."""
+    return {day: sorted(some, key=lambda example: example[:4])[:ROWS] for day, some in examples.items()}
 
 
 def rounded(errors: list[Any]) -> list[Any]:
