@@ -6,6 +6,7 @@ It states the rules of docs/design/folds.md directly: positions, firsts, pairs. 
 from __future__ import annotations
 
 import bisect
+import json
 import math
 from collections import Counter, defaultdict
 from typing import Any
@@ -241,7 +242,7 @@ def _outliers(out: Expected, event: dict[str, Any], spec: ModelSpec, start: int)
             scores[feature.name] = abs(value - 2.0) / (5.0 / 1.349) / spec.outliers.cuts[feature.name]
         elif isinstance(feature.reference, CategoricalReference):
             unseen = value is not None and not isinstance(value, list)
-            scores[feature.name] = float(unseen and _text(value) not in feature.reference.shares) * 1.5
+            scores[feature.name] = float(unseen and answers.text(value) not in feature.reference.shares) * 1.5
     reasons = {name: 1.0 if score == 1.5 else score for name, score in scores.items() if score > 1.0}
     model, version, name = event["model"], event["version"], event.get("prediction_id")
     out.add((model, version, "outliers", start, ""), [1.0, float(bool(reasons))])
