@@ -9,7 +9,7 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.builders import prometheus
 from grafana_foundation_sdk.models import dashboard
 
-from grafana.dashboard import monitor, variables
+from grafana.dashboard import judged, monitor, variables
 from grafana.dashboard.panels import (
     HALF,
     SOURCE,
@@ -76,15 +76,21 @@ def _panels() -> Iterator[AnyPanel | builders.Row]:
     yield from _fleet()
     yield builders.Row("$model: traffic and labels")
     yield from _traffic()
+    yield from judged.service()
     yield from _labels()
     yield builders.Row("$model: is it right?")
     yield from _quality()
+    yield builders.Row("$model: what is likely, before labels?")
+    yield from judged.estimates()
     yield builders.Row("$model: has it changed?")
     yield from _change()
     yield builders.Row("$model: what moved?")
     yield from _drift()
     yield builders.Row("$model: for whom, and on what input?")
     yield from _segments()
+    yield from judged.groups()
+    yield builders.Row("$model: which version?")
+    yield from judged.comparisons()
     yield builders.Row("The monitor itself")
     yield from monitor.panels()
 
@@ -265,6 +271,12 @@ def _quality() -> Iterator[AnyPanel]:
         "Root mean squared error, in the unit of the target: large errors weigh more.",
         "No labels yet, or not a regression",
     )
+    yield _measure(
+        "ece",
+        "percentunit",
+        "Mean distance between what scores say and the share that came true (ECE).",
+        "No labels yet, or no scores",
+    )
     yield lines(
         "Scored predictions",
         "What the metrics of the window rest on, and from how many on they are trusted and alerted on.",
@@ -295,7 +307,9 @@ def _measure(metric: str, unit: str, description: str, no_value: str) -> AnyPane
     measure = MEASURE_OF[metric]
     matcher = f'="{metric}"'
     return lines(
-        {"accuracy": "Accuracy", "auc": "ROC AUC", "mae": "MAE", "rmse": "RMSE"}[metric],
+        {"accuracy": "Accuracy", "auc": "ROC AUC", "mae": "MAE", "rmse": "RMSE", "ece": "Calibration error"}[
+            metric
+        ],
         f"{description} Beside it the baseline from the reference, and the limit beyond which an alert follows.",
         unit,
         [

@@ -18,8 +18,8 @@ SOURCE: Final = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 FULL, HALF, THIRD, QUARTER = 24, 12, 8, 6
 HEIGHT: Final = 8
 
-#: Lines of this name are limits and baselines: not what is, but what it is held against.
-REFERENCES: Final = {"/limit/": "red", "/baseline/": "text"}
+#: Lines of this name are limits, baselines and bands: not what is, but what it is held against.
+REFERENCES: Final = {"/limit/": "red", "/baseline/": "text", "/expected/": "yellow"}
 
 AnyPanel: TypeAlias = timeseries.Panel | table.Panel | stat.Panel | statetimeline.Panel
 

@@ -13,7 +13,7 @@ import yaml
 from grafana.dashboard import render_all
 from grafana.dashboard.queries import series
 from monitor_stream.metrics import catalogue
-from monitor_stream.metrics.catalogue import CATALOGUE
+from monitor_stream.metrics.catalogue import CATALOGUE, MEASURE_OF
 from tests.commands import find_command
 from tests.grafana.dashboards import DASHBOARDS, ROOT, load, queries
 from tests.grafana.linting import RULES, panels, targets, variables
@@ -139,7 +139,9 @@ def test_a_query_for_what_does_not_exist_cannot_be_written() -> None:
 
 
 def test_all_that_a_model_is_judged_by_can_be_seen() -> None:
-    """The metrics of the issue's dashboard are asked for: traffic, labels, errors, limits, drift, segments, the worker."""
+    """The metrics of the issue's dashboard are asked for: traffic, labels, errors, limits, drift, segments, estimates, groups,
+    comparisons, the service, the worker.
+    """
     asked = {metric_of(name) for _, expression in targets(load(FLEET)) for name in names(expression)}
     assert {
         catalogue.PREDICTIONS,
@@ -149,6 +151,18 @@ def test_all_that_a_model_is_judged_by_can_be_seen() -> None:
         catalogue.DETECTIONS,
         catalogue.DRIFT_DETECTED,
         catalogue.BAD,
+        catalogue.ESTIMATED,
+        catalogue.ESTIMATED_LOW,
+        catalogue.CONTRADICTED,
+        catalogue.NEAR_THRESHOLD,
+        catalogue.UNFAIR,
+        catalogue.SEGMENT_LOSS,
+        catalogue.COMPARISON_VERDICT,
+        catalogue.LATENCY_QUANTILE,
+        catalogue.TIMEOUTS,
+        catalogue.OUTLIERS,
+        catalogue.ATTRIBUTION_NDCG,
+        MEASURE_OF["ece"].current,
         catalogue.LAG,
         catalogue.CHECKPOINT,
     } <= asked
