@@ -343,6 +343,11 @@ class Totals:
             ]
 
 
+def rounded(errors: list[Any]) -> list[Any]:
+    """In order; what was foretold is a sum, which has an order of its own."""
+    return sorted((*pair, -1.0 if told is None else round(told, 9)) for *pair, told in errors)
+
+
 def crowded(seed: int) -> tuple[list[Any], list[Any]]:
     """Two long topics with few ids, in steps that meet the limits of the terms: many repeats, many near misses."""
     random = Random(seed)

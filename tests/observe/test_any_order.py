@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from monitor_stream.events.fold import Topic
 from monitor_stream.observe import examples, paired, sampling, smallest
 from tests.observe.reference import Expected, expected
-from tests.observe.streams import Reader, Totals, crowded, encoded, flush, topics
+from tests.observe.streams import Reader, Totals, crowded, encoded, flush, rounded, topics
 
 Sampled = dict[tuple[str, str, int], list[tuple[int, Any]]]
 
@@ -76,11 +76,6 @@ def compare(totals: Totals, wanted: Expected) -> None:
 def furthest(examples: dict[tuple[str, str, int], list[Any]]) -> dict[tuple[str, str, int], list[Any]]:
     """Of each day those that may be kept."""
     return {day: sorted(some, key=lambda example: example[:4])[:ROWS] for day, some in examples.items()}
-
-
-def rounded(errors: list[Any]) -> list[Any]:
-    """In order; what was foretold is a sum, which has an order of its own."""
-    return sorted((*pair, -1.0 if told is None else round(told, 9)) for *pair, told in errors)
 
 
 def first_rows(sampled: Sampled) -> dict[tuple[str, str, int], list[tuple[int, Any]]]:

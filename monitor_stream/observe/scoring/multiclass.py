@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter
+from itertools import chain
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 import numpy as np
@@ -56,10 +57,12 @@ class MulticlassScorer:
             list(map(attrgetter("prediction"), events)),
             list(map(attrgetter("scores"), events)),
         )
-        texts = [
-            text_of(value) if value is not None else max(every, key=every.__getitem__) if every else None
-            for value, every in zip(predictions, maps, strict=True)
-        ]
+        texts: Sequence[str | None] = predictions
+        if set(map(type, predictions)) != {str}:
+            texts = [
+                text_of(value) if value is not None else max(every, key=every.__getitem__) if every else None
+                for value, every in zip(predictions, maps, strict=True)
+            ]
         missing = np.array([name is None for name in texts], bool)
         named = dict.fromkeys(name for name in texts if name is not None)
         self._said.learn(named)
@@ -184,10 +187,13 @@ class MulticlassScorer:
     def _probabilities(self, maps: Sequence[Any]) -> npt.NDArray[np.float32]:
         if not any(maps):
             return np.empty((len(maps), 0), np.float32)
-        self._scored.learn(name for every in maps if every for name in every)
+        self._scored.learn(chain.from_iterable(filter(None, maps)))
         names = self._scored.names
-        empty: dict[str, float] = {}
-        rows = [[(every or empty).get(name, np.nan) for name in names] for every in maps]
+        try:
+            rows = list(map(itemgetter(*names), maps))
+        except (KeyError, TypeError):  # a class, or all of them, missing in an event
+            empty: dict[str, float] = {}
+            rows = [[(every or empty).get(name, np.nan) for name in names] for every in maps]
         return np.array(rows, np.float32).reshape(len(rows), len(names))
 
 
