@@ -12,6 +12,7 @@ import numpy as np
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from monitor_stream.config import confluent_config
+from monitor_stream.events.cloudevents import is_incident
 from monitor_stream.events.codec import decode_delta, decode_json
 from monitor_stream.events.delta import Delta, Floats
 from monitor_stream.events.results import Incident, ModelResults, VersionResults, Window
@@ -51,7 +52,9 @@ class Watch:
         for record in self._consumer.consume(_FETCH, 0.1):
             if record.error() is not None:
                 raise KafkaException(record.error())
-            self._take(self._topics[record.topic() or ""], record.value() or b"")
+            role = self._topics[record.topic() or ""]
+            if role != "incidents" or is_incident(dict(record.headers() or ()).items()):
+                self._take(role, record.value() or b"")
         self.documents = self._runner.run(self._reader.read())
 
     @property

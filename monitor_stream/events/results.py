@@ -227,9 +227,12 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is better, in [low, high] with certainty 1 − α however often one looks.
 
     `paired` says whether both answered the same ids, or were only at work in the same spans. `n` is how many pairs (or
-    predictions of the challenger) count. `group` is a segment's, where the spec asks for it.
+    predictions of the challenger) count. `group` is a segment's, where the spec asks for it. While too few spans are known, `low` and
+    `high` are as far off as errors like those seen allow. It has `ended` when a new spec gave one of the two another role, or other
+    rules. `not_computable` says why two versions cannot be compared.
     """
 
+    model: str = ""
     champion: str
     challenger: str
     group: str = ""
@@ -246,6 +249,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     alpha: float
     verdict: ComparisonVerdict = "too early to say"
     decided: datetime | None = None
+    ended: datetime | None = None
+    not_computable: str = ""
 
 
 Direction = Literal["worse", "better", "moved"]

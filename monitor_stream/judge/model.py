@@ -1,4 +1,4 @@
-"""One model: its sources, its versions, its incidents."""
+"""One model: its sources, its versions, how these compare, its incidents."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 
+from monitor_stream.events.cloudevents import comparison_message
 from monitor_stream.events.delta import Delta, Outcome
 from monitor_stream.events.fold import Message
 from monitor_stream.events.spec import Specs
+from monitor_stream.judge.comparison import Comparisons
 from monitor_stream.judge.incidents import Incidents, Told
 from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
 from monitor_stream.judge.reading import Arrived
@@ -41,6 +43,7 @@ class Model:
         self.outcomes: dict[Outcome, int] = {}
         self.versions: dict[str, Version] = {}
         self.incidents = Incidents(name, journal)
+        self.comparisons = Comparisons(name, journal)
         self.changed = False
         self._journal = journal
         self._say = say
@@ -59,7 +62,10 @@ class Model:
             self.outcomes[outcome] = self.outcomes.get(outcome, 0) + count
         for name in versions:
             version = self.versions.get(name) or self._add_version(name)
-            version.take(arrived.delta.source, arrived.versions[name], specs)
+            rows = arrived.versions[name]
+            version.take(arrived.delta.source, rows, specs)
+            span = version.spec_of(rows.part.digest).drift.span_seconds
+            self.comparisons.take(name, rows.part.paired, span)
         self._touch()
 
     def advance(self, now: float | None, ended: float | None, idle_timeout: float) -> None:
@@ -101,6 +107,10 @@ class Model:
                 for told in self.incidents.supersede(version.version, version.spec, successor.version, ended):
                     self._tell(told)
 
+        specs = {name: version.spec for name, version in self.versions.items()}
+        for decided in self.comparisons.advance(clock, specs):
+            self._say(comparison_message(decided))
+
     def _elsewhere(self, version: Version) -> list[Changed]:
         """What other versions did that may be why something is wrong with this one."""
         return [
@@ -138,12 +148,16 @@ class Model:
         for _, data in own.get("model", ()):
             state = unpack(ModelState, data)
             self.sources, self.outcomes = Sources(state.sources), state.outcomes
+        for _, data in own.get("comparison", ()):
+            self.comparisons.restore(data)
         for name, of_version in fields.items():
             if name is not None:
                 for _, data in of_version.get("incidents", ()):
                     self.incidents.restore_version(name, data)
                 for _, data in of_version.get("why", ()):
                     self.incidents.restore_diary(name, data)
+                for (start, seconds, _), data in of_version.get("paired", ()):
+                    self.comparisons.restore_sample(name, start, seconds, data)
                 for _, data in of_version.get("resolved", ()):
                     self.incidents.restore_resolved(data)
                 version = self._add_version(name)

@@ -16,6 +16,7 @@ SCHEMA: Final = b"3"
 Kind = Literal[
     "model", "incidents", "resolved", "version", "spec", "monitor", "detections", "held", "window", "shown", "day", "shown_day",
     "quality", "volume", "segment", "service", "why", "beginnings", "contradiction", "estimates",
+    "comparison", "paired",
     "drift", "span", "sampled", "shown_drift", "learned", "rows", "vectors",
 ]  # fmt: skip
 

@@ -26,6 +26,7 @@ def document(model: Model, now: float | None) -> bytes:
             watermark=watermark if 0.0 < watermark < math.inf else None,
             versions={name: _version(model, version) for name, version in model.versions.items()},
             incidents=model.incidents.document(),
+            comparisons=model.comparisons.document(),
         )
     )
 

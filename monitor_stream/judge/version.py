@@ -110,6 +110,10 @@ class Version:
         """Of the spec in force."""
         return self._specs.digest
 
+    def spec_of(self, digest: str) -> ModelSpec:
+        """The spec that some rows were made with; the one in force where it is not known."""
+        return self._specs.find(digest)
+
     @property
     def pending(self) -> int:
         """Predictions that wait for a label, over all sources."""

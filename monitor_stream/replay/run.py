@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from monitor_stream.events.cloudevents import is_incident
 from monitor_stream.events.codec import decode_json, decode_spec
 from monitor_stream.events.deadletter import DeadLetter
 from monitor_stream.events.fold import Batch, Limits, Message, Outputs, Seat, Topic
@@ -193,7 +194,7 @@ class _Found:
                 self._windows[self._window_key.decode(message.value)] = message.value
             case "drift":
                 self._drift[self._span_key.decode(message.value)] = message.value
-            case "incidents":
+            case "incidents" if is_incident(message.headers):
                 incident = decode_json(Incident, message.value)
                 self._incidents[incident.id] = incident
             case "deadletters":

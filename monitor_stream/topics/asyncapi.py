@@ -9,10 +9,10 @@ from typing import Any, Final, get_args
 import msgspec
 import yaml
 
-from monitor_stream.events.cloudevents import SPECVERSION, TYPE_PREFIX, Happening
+from monitor_stream.events.cloudevents import DECISION_PREFIX, SPECVERSION, TYPE_PREFIX, Decision, Happening
 from monitor_stream.events.deadletter import DeadLetter
 from monitor_stream.events.fold import Topic
-from monitor_stream.events.results import DriftSpan, Incident, Window
+from monitor_stream.events.results import Comparison, DriftSpan, Incident, Window
 from monitor_stream.events.spec import ModelSpec
 from monitor_stream.events.wire import Label, Prediction
 from monitor_stream.settings import Settings
@@ -28,21 +28,29 @@ HEAD: Final = "# Made by `make generate` from monitor_stream/events/ and topics/
 DESCRIPTION: Final = """\
 monitor-stream reads predictions and labels of machine-learning models, and publishes windows and incidents.
 Times in events are RFC 3339 strings with an offset, or Unix seconds. Unknown fields are counted and left out.
-The CloudEvents binary mode works as it is, because the record's value is the data; what happens to incidents is told so."""
+The CloudEvents binary mode works as it is, because the record's value is the data; what happens to incidents and comparisons is told so."""
+
+
+@dataclass(frozen=True)
+class CloudEvents:
+    """The types of events whose attributes travel in headers, and what their subject is."""
+
+    types: tuple[str, ...]
+    subject: str
 
 
 @dataclass(frozen=True)
 class Traffic:
     """What travels on a topic: its type (None for deltas, internal MessagePack), and what the monitor does with it.
 
-    `is_cloud_event` says that records carry the attributes of a CloudEvent in their headers.
+    `events` is there where records carry the attributes of a CloudEvent in their headers.
     """
 
     kind: type[msgspec.Struct] | None
     reads: bool
     writes: bool
     summary: str
-    is_cloud_event: bool = False
+    events: CloudEvents | None = None
 
 
 TRAFFIC: Final[Mapping[Topic, Traffic]] = {
@@ -62,7 +70,9 @@ TRAFFIC: Final[Mapping[Topic, Traffic]] = {
         reads=False,
         writes=True,
         summary="Something happened to an incident: what a person should know, as it is by then.",
-        is_cloud_event=True,
+        events=CloudEvents(
+            tuple(TYPE_PREFIX + happening for happening in get_args(Happening)), "The incident's id."
+        ),
     ),
     "models": Traffic(
         ModelSpec,
@@ -73,7 +83,23 @@ TRAFFIC: Final[Mapping[Topic, Traffic]] = {
     "deadletters": Traffic(DeadLetter, reads=False, writes=True, summary="What could not be read, and why."),
 }
 
-EXAMPLES: Final[Mapping[Topic, msgspec.Struct]] = {
+#: What else travels on a topic, by the message's name.
+BESIDE: Final[Mapping[Topic, Mapping[str, Traffic]]] = {
+    "incidents": {
+        "comparisons": Traffic(
+            Comparison,
+            reads=False,
+            writes=True,
+            summary="A challenger was found better, or worse, than the champion: told once, and nobody is promoted by it.",
+            events=CloudEvents(
+                tuple(DECISION_PREFIX + decision for decision in get_args(Decision)),
+                "The challenger, as MODEL/VERSION.",
+            ),
+        )
+    }
+}
+
+EXAMPLES: Final[Mapping[str, msgspec.Struct]] = {
     "predictions": Prediction(
         model="flight-late",
         version="3",
@@ -99,7 +125,8 @@ def render() -> str:
 def document() -> dict[str, Any]:
     """The document as dicts and lists."""
     settings, declared = Settings(), declarations()
-    kinds = [traffic.kind for traffic in TRAFFIC.values() if traffic.kind]
+    messages = {name: (role, traffic) for role in TRAFFIC for name, traffic in _messages(role).items()}
+    kinds = [traffic.kind for _, traffic in messages.values() if traffic.kind]
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -124,10 +151,17 @@ def document() -> dict[str, Any]:
             if does
         },
         "components": {
-            "messages": {role: _message(role, traffic, declared[role]) for role, traffic in TRAFFIC.items()},
+            "messages": {
+                name: _message(name, traffic, declared[role]) for name, (role, traffic) in messages.items()
+            },
             "schemas": components(kinds, "#/components/schemas/{name}"),
         },
     }
+
+
+def _messages(role: Topic) -> dict[str, Traffic]:
+    """What travels on a topic, by the message's name."""
+    return {role: TRAFFIC[role], **BESIDE.get(role, {})}
 
 
 def _channel(role: Topic, address: str, declared: Declaration) -> dict[str, Any]:
@@ -137,7 +171,7 @@ def _channel(role: Topic, address: str, declared: Declaration) -> dict[str, Any]
     return {
         "address": address,
         "description": f"{declared.why_partitions.strip()} {declared.why.strip()}",
-        "messages": {role: {"$ref": f"#/components/messages/{role}"}},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _messages(role)},
         "bindings": {
             "kafka": {
                 "topic": address,
@@ -155,7 +189,7 @@ def _operation(action: str, role: Topic, traffic: Traffic, group: str) -> dict[s
         "action": action,
         "channel": {"$ref": f"#/channels/{role}"},
         "summary": traffic.summary,
-        "messages": [{"$ref": f"#/channels/{role}/messages/{role}"}],
+        "messages": [{"$ref": f"#/channels/{role}/messages/{name}"} for name in _messages(role)],
     }
     if action == "receive":
         group_id = {"type": "string", "enum": [group]}
@@ -163,25 +197,24 @@ def _operation(action: str, role: Topic, traffic: Traffic, group: str) -> dict[s
     return operation
 
 
-def _message(role: Topic, traffic: Traffic, declared: Declaration) -> dict[str, Any]:
-    message: dict[str, Any] = {"name": role, "summary": traffic.summary}
+def _message(name: str, traffic: Traffic, declared: Declaration) -> dict[str, Any]:
+    message: dict[str, Any] = {"name": name, "summary": traffic.summary}
     if traffic.kind is None:
         message["contentType"] = "application/msgpack"
     else:
         message["payload"] = {"$ref": f"#/components/schemas/{traffic.kind.__name__}"}
-    if traffic.is_cloud_event:
-        message["headers"] = _cloud_event_headers()
+    if traffic.events is not None:
+        message["headers"] = _cloud_event_headers(traffic.events)
     if declared.is_keyed:
         key = {"type": "string", "description": declared.key}
         message["bindings"] = {"kafka": {"key": key, "bindingVersion": BINDING}}
-    if role in EXAMPLES:
-        message["examples"] = [{"payload": msgspec.to_builtins(EXAMPLES[role])}]
+    if (example := EXAMPLES.get(name)) is not None:
+        message["examples"] = [{"payload": msgspec.to_builtins(example)}]
     return message
 
 
-def _cloud_event_headers() -> dict[str, Any]:
-    """CloudEvents 1.0, Kafka binding, binary mode; `incident_message` makes them."""
-    types = [TYPE_PREFIX + happening for happening in get_args(Happening)]
+def _cloud_event_headers(events: CloudEvents) -> dict[str, Any]:
+    """CloudEvents 1.0, Kafka binding, binary mode; `monitor_stream.events.cloudevents` makes them."""
     properties: dict[str, dict[str, Any]] = {
         "ce_specversion": {"type": "string", "const": SPECVERSION},
         "ce_id": {
@@ -189,8 +222,8 @@ def _cloud_event_headers() -> dict[str, Any]:
             "description": "The same for the same event: a repetition is known by it.",
         },
         "ce_source": {"type": "string", "format": "uri-reference", "examples": ["/models/churn/versions/3"]},
-        "ce_type": {"type": "string", "enum": types},
-        "ce_subject": {"type": "string", "description": "The incident's id."},
+        "ce_type": {"type": "string", "enum": list(events.types)},
+        "ce_subject": {"type": "string", "description": events.subject},
         "ce_time": {
             "type": "string",
             "format": "date-time",

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from monitor_stream.events.deadletter import DeadLetter
-from monitor_stream.events.results import Detection, DriftSpan, Incident, ModelResults, Window
+from monitor_stream.events.results import Comparison, Detection, DriftSpan, Incident, ModelResults, Window
 from monitor_stream.events.spec import ModelSpec
 from monitor_stream.events.wire import Label, Prediction
 
@@ -22,6 +22,7 @@ KINDS: Final[tuple[type[msgspec.Struct], ...]] = (
     Window,
     DriftSpan,
     Incident,
+    Comparison,
     Detection,
     ModelResults,
     DeadLetter,

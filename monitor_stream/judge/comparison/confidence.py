@@ -13,8 +13,8 @@ Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (2024), theorem 2.2: right once 
 is the unit: the spans' own spread, whatever made it, is what the mean is held against. With normal span means of unknown variance
 the t-mixture is exact at any number of spans (Lai, 1976; Wang and Ramdas, 2025, with a normal prior on mean over standard
 deviation). Spans that differ in size or spread make it wider, not wrong. A storm may last: by the correlation r of a span with the
-next one the variance is stretched to ``(1 + r) / (1 - r)`` of it, where r is what the spans show, and at first what is supposed. So
-nothing is excluded before about the eighth span. This part is no theorem; docs/evaluation.md measures it.
+next one the variance is stretched to ``(1 + r) / (1 - r)`` of it, where r is what the spans show and one standard error more, and
+at first what is supposed. This part is no theorem; docs/evaluation.md measures it. Nothing is excluded before the third span.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _TIGHTEST_PAIRS: Final = 5_000.0
 #: several times the spread of days.
 _PRIOR_SPANS: Final = 0.1
 #: The correlation of a span with the next one that is supposed at first, and how many spans that supposition is worth.
-_SUPPOSED: Final = 0.3
+_SUPPOSED: Final = 0.4
 _SUPPOSED_SPANS: Final = 10.0
 _MOST_CORRELATED: Final = 0.9
 #: Below so small a part of what they are made of, differences are rounding.
@@ -139,13 +139,16 @@ def interval(sums: Sums, alpha: float, *, bounded: bool) -> tuple[Floats, Floats
 def by_spans(sums: Sums, alpha: float) -> tuple[Floats, Floats]:
     """The interval of the t-mixture.
 
-    A mean mu is excluded where the mixture reaches 1/alpha. With S the sum of the spans' y and V that of their squares,
-    stretched, that is ``b S² >= (b - 1) k V``, where ``k = spans + c`` and ``b = (k / (c alpha²))^(1/spans)``: quadratic in mu.
+    A mean mu is excluded where the mixture reaches 1/alpha. With S the sum of the spans' y and V that of their squares that is
+    ``b S² >= (b - 1) k V``, where ``k = spans + c`` and ``b = (k / (c alpha²))^(1/spans)``: quadratic in mu. What V has at its
+    lowest is the spread of the spans, and is stretched.
     """
     k = sums.spans + _PRIOR_SPANS
     b = (k / (_PRIOR_SPANS * alpha**2)) ** (1.0 / sums.spans)
+    apart = np.maximum(sums.spread[0] - sums.spread[1] ** 2 / sums.spread[2], 0.0)
     whole = np.stack([sums.total**2, sums.total * sums.weight, sums.weight**2])
-    constant, linear, square = b * whole - (b - 1.0) * k * _stretch(sums) * sums.spread
+    constant, linear, square = b * whole - (b - 1.0) * k * sums.spread
+    constant = constant - (b - 1.0) * k * (_stretch(sums) - 1.0) * apart
     known = square > 0.0
     square = np.where(known, square, 1.0)
     root = np.sqrt(np.maximum(linear**2 - square * constant, 0.0))
@@ -160,8 +163,9 @@ def _stretch(sums: Sums) -> Floats:
     spread, lagged = (powers * sums.spread).sum(0), (powers * sums.lagged).sum(0)
     differ = spread > _ROUNDING * sums.spread[0]
     # Measured about the mean of the same spans, it is on average 1/spans too small.
-    shown = np.where(differ, lagged / np.where(differ, spread, 1.0), 0.0) + 1.0 / sums.spans
-    r = (sums.spans * shown + _SUPPOSED_SPANS * _SUPPOSED) / (sums.spans + _SUPPOSED_SPANS)
+    shown = sums.spans * np.where(differ, lagged / np.where(differ, spread, 1.0), 0.0) + 1.0
+    known = sums.spans + _SUPPOSED_SPANS
+    r = (shown + _SUPPOSED_SPANS * _SUPPOSED) / known + 1.0 / np.sqrt(known)
     r = np.clip(r, 0.0, _MOST_CORRELATED)
     return np.asarray((1.0 + r) / (1.0 - r))
 
