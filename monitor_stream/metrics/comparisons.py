@@ -12,12 +12,15 @@ from monitor_stream.metrics.exposition import Exposition
 def add_comparisons(
     out: Exposition, model: str, comparisons: Iterable[Comparison], versions: Iterable[str]
 ) -> None:
-    """Add the newest comparison over all predictions of each of these versions with the champion."""
+    """Add the comparison over all predictions of each of these versions with the champion, while it goes on.
+
+    There is one of each; should there be several, the newest counts.
+    """
     shown = set(versions)
     newest: dict[str, Comparison] = {}
-    for found in comparisons:
-        known = newest.get(found.challenger)
-        if found.challenger in shown and not found.group and (known is None or found.until >= known.until):
+    for found in sorted(comparisons, key=lambda each: each.until):
+        whole = not found.group and found.ended is None and not found.not_computable
+        if whole and found.challenger in shown:
             newest[found.challenger] = found
     for version, found in newest.items():
         of = (model, version, found.champion)

@@ -61,13 +61,14 @@ def comparison_lines(comparisons: Iterable[Comparison]) -> Iterator[Line]:
     """Each challenger against the champion."""
     for found in comparisons:
         where = f" where {found.group}" if found.group else ""
+        who = f"{found.challenger} against champion {found.champion}{where}"
         kind = "on the same ids" if found.paired else "at the same time"
-        yield Line(
-            "comparison",
-            f"{found.challenger} against champion {found.champion}{where}: {found.verdict}, error {found.effect:+.4g} "
-            f"[{found.low:+.4g}, {found.high:+.4g}], n {found.n:,} {kind}",
-            bad=found.verdict == "worse",
+        ended = f", ended {_minute(found.ended)}" if found.ended else ""
+        told = (
+            found.not_computable
+            or f"{found.verdict}, error {found.effect:+.4g} [{found.low:+.4g}, {found.high:+.4g}], n {found.n:,} {kind}"
         )
+        yield Line("comparison", f"{who}: {told}{ended}", bad=found.verdict == "worse")
 
 
 def why_lines(incidents: Iterable[Incident]) -> Iterator[Line]:

@@ -287,6 +287,16 @@ def test_a_challenger_is_shown_against_its_champion(holder: Holder, registry: Co
     assert not [name for name, _ in scrape(registry) if "comparison" in name]
 
 
+@pytest.mark.parametrize("changes", [{"ended": START}, {"not_computable": "other units"}])
+def test_a_comparison_that_is_over_or_cannot_be_made_is_not_shown(
+    holder: Holder, registry: CollectorRegistry, changes: dict[str, object]
+) -> None:
+    """No effect of 0 stands for one that is not known."""
+    over = msgspec.structs.replace(comparison(), **changes)
+    holder.hold(msgspec.structs.replace(contest(flight_late()), comparisons=[over]))
+    assert not [name for name, _ in scrape(registry) if "comparison" in name]
+
+
 def test_attributes_beyond_the_limit_are_left_out_but_not_the_unfair(holder: Holder) -> None:
     """An attribute whose groups are treated unlike takes the series of one where they are not; the cut is counted."""
     few = results_registry(holder, SeriesLimits(features=1), Settings().topic)

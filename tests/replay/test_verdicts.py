@@ -9,7 +9,7 @@ from rich.console import Console
 from monitor_stream.events.results import ModelResults
 from monitor_stream.replay.verdicts import print_verdicts
 from tests.metrics.documents import HOSTILE, bike_demand, flight_late, newcomer
-from tests.metrics.judged import comparison, contradiction, estimates, fairness, segment_losses
+from tests.metrics.judged import START, comparison, contradiction, estimates, fairness, segment_losses
 
 
 def printed(*models: ModelResults) -> str:
@@ -71,6 +71,13 @@ def test_comparisons_are_told_of(verdict: str, group: str, words: str) -> None:
     assert words in printed(
         msgspec.structs.replace(flight_late(), comparisons=[comparison(verdict, group=group)])
     )
+
+
+def test_a_comparison_that_cannot_be_made_says_why() -> None:
+    """And one that is over, since when."""
+    found = msgspec.structs.replace(comparison(), not_computable="the tasks differ", ended=START)
+    text = printed(msgspec.structs.replace(flight_late(), comparisons=[found]))
+    assert "4 against champion 3: the tasks differ, ended 2013-03-01 00:00\n" in text
 
 
 def test_the_newest_incident_says_why() -> None:

@@ -194,7 +194,11 @@ async def test_an_estimate_is_shown_with_its_mark(
 
 async def test_verdicts_are_shown(page: Page, watched: Watched, server: Server, writer: Writer) -> None:
     """Segments by loss, groups with verdicts, the reliability curve, versions compared; a model without them has no such sections."""
-    await writer.write(judged.contest(flight_late()), bike_demand())
+    contest = judged.contest(flight_late())
+    apart = msgspec.structs.replace(judged.comparison(), challenger="5", not_computable="other units")
+    ended = msgspec.structs.replace(contest.comparisons[1], ended=contest.comparisons[1].until)
+    compared = [contest.comparisons[0], ended, apart]
+    await writer.write(msgspec.structs.replace(contest, comparisons=compared), bike_demand())
     await page.goto(f"{server.url}#/flight-late/3")
     await expect(page.locator("#losses tbody tr").first).to_have_text(
         "carrier = EV4,1000.3100.291 to 0.3290.20014.0 %"
@@ -208,7 +212,10 @@ async def test_verdicts_are_shown(page: Page, watched: Watched, server: Server, 
     await expect(page.locator("#calibration circle")).to_have_count(10)
     await expect(page.locator("#calibration .reading")).to_have_text("ECE 0.075 over 900")
     await expect(page.locator("#comparisons .badge")).to_have_text(["better", "too early to say"])
-    await expect(page.locator("#comparisons tbody tr").first).to_contain_text("-0.021-0.033 to -0.009")
+    await expect(page.locator("#comparisons tbody tr").nth(0)).to_contain_text("-0.021-0.033 to -0.009")
+    await expect(page.locator("#comparisons tbody tr").nth(0)).to_contain_text("goes on")
+    await expect(page.locator("#comparisons tbody tr").nth(1)).to_contain_text("ended")
+    await expect(page.locator("#comparisons tbody tr").nth(2)).to_have_text("53everywhere–––other units")
     await expect(page.locator("#outliers tbody tr")).to_contain_text("carrier ***, distance 49,000")
     changed = msgspec.structs.replace(flight_late().versions["3"], fairness=[judged.fairness("sex")] * 2)
     await writer.write(msgspec.structs.replace(flight_late(), versions={"3": changed}))

@@ -87,9 +87,11 @@ function showComparisons(comparisons) {
   if (!comparisons.length) return find("comparisons").replaceChildren();
   fillTable(find("comparisons"), [["Challenger", ""], ["Champion", ""], ["Where", ""], ["Verdict", ""], ["Error difference", "number"], ["n", "number"], ["Until", ""]],
     comparisons.map((each) => ({
-      cells: [below(each.challenger, `error ${number(each.challenger_error)}`), below(each.champion, `error ${number(each.champion_error)}`),
+      cells: each.not_computable ? [each.challenger, each.champion, each.group || "everywhere", "–", "–", "–", element("span", { class: "row" }, each.not_computable)] : [
+        below(each.challenger, `error ${number(each.challenger_error)}`), below(each.champion, `error ${number(each.champion_error)}`),
         each.group || "everywhere", badge(each.verdict), below(signed(each.effect), interval(each.low, each.high, signed)),
-        below(count(each.n), each.paired ? "same ids" : "same time"), start(Date.parse(each.until), 86400e3)],
+        below(count(each.n), each.paired ? "same ids" : "same time"),
+        below(start(Date.parse(each.until), 86400e3), each.ended ? "ended" : "goes on")],
     })));
 }
 
