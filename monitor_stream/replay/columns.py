@@ -19,6 +19,7 @@ ROLES = (
     "label_timestamp",
     "latency_seconds",
     "error",
+    "version",
 )
 #: Roles with a name of their own after a dot: ``feature.age=customer_age``.
 NAMED_ROLES = ("feature", "segment", "score")
@@ -39,6 +40,8 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
         Class → column of its probability, in a multiclass task.
     features, segments
         Name in the event → column.
+    version
+        Which version of the model answered; without it that of the spec.
     """
 
     timestamp: str
@@ -52,6 +55,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     features: dict[str, str] = {}
     segments: dict[str, str] = {}
+    version: str | None = None
 
     @classmethod
     def find(cls, spec: ModelSpec, names: Iterable[str], given: Mapping[str, str] | None = None) -> Columns:
@@ -75,6 +79,8 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
                 f"The columns are {', '.join(present)}"
             )
         features = {f.name: f.name for f in spec.features if f.name in present} | _named(given, "feature")
+        if "version" not in given and "version" in features:
+            single["version"] = None  # of something else: an app, a form
         segments = {
             name: name
             for name in (*spec.segments, *spec.sensitive)

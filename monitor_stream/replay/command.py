@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 import click
+import msgspec
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -51,7 +52,8 @@ def parse_columns(_context: click.Context, _option: click.Parameter, text: str |
     "specs",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A model's spec, as `monitor-stream profile` makes it. A table needs one; of events several may be given.",
+    help="A model's spec, as `monitor-stream profile` makes it. A table needs one, or one for each version it has; of events several "
+    "may be given.",
 )
 @click.option(
     "--columns",
@@ -119,14 +121,14 @@ def _table_feed(
     stack: contextlib.ExitStack,
 ) -> tuple[Feed, int]:
     """The events of tables, each topic in the order of time, and how many there are."""
-    if len(specs) != 1:
-        raise InputError(
-            "A table is of one model: give its spec with --spec, as `monitor-stream profile` makes it"
-        )
-    spec, first_row = specs[0], 0
+    spec, first_row = _of_all(specs), 0
     predictions, labels = stack.enter_context(TimeOrder()), stack.enter_context(TimeOrder())
     for path in files:
         found = Columns.find(spec, table_names(path), columns)
+        if len(specs) > 1 and found.version is None:
+            raise InputError(
+                f"No column of {path} says which version answered: name one with --columns version=COLUMN"
+            )
         task = progress.add_task(f"Reading {path.name}", total=table_rows(path))
         for batch in table_batches(path, found.used()):
             for order, part in zip(
@@ -140,6 +142,22 @@ def _table_feed(
         (("labels", block) for block in labels.blocks()),
     )
     return feed, len(predictions) + len(labels)
+
+
+def _of_all(specs: list[ModelSpec]) -> ModelSpec:
+    """The first spec, with what the other versions' events have besides."""
+    if len({spec.model for spec in specs}) != 1:
+        raise InputError(
+            "A table is of one model: give its spec with --spec, as `monitor-stream profile` makes it; that of each version "
+            "where a column tells them apart"
+        )
+    features = {feature.name: feature for spec in reversed(specs) for feature in spec.features}
+    return msgspec.structs.replace(
+        specs[0],
+        features=list(features.values()),
+        segments=list(dict.fromkeys(name for spec in specs for name in spec.segments)),
+        sensitive=list(dict.fromkeys(name for spec in specs for name in spec.sensitive)),
+    )
 
 
 @contextlib.contextmanager

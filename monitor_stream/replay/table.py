@@ -62,7 +62,7 @@ def _predictions(
 ) -> Timed:
     members = {
         "model": constant(spec.model, len(table)),
-        "version": constant(spec.version, len(table)),
+        "version": _versions(table, spec, columns),
         "prediction_id": ids,
         "timestamp": json_text(pa.array(at)),
     }
@@ -77,6 +77,12 @@ def _predictions(
         if named:
             members[role] = json_object({name: json_text(table[column]) for name, column in named.items()})
     return Timed(at, _binary(json_object(members, keep_null=False)))
+
+
+def _versions(table: Any, spec: ModelSpec, columns: Columns) -> Any:
+    if columns.version is None:
+        return constant(spec.version, len(table))
+    return json_string(table[columns.version])
 
 
 def _labels(table: Any, spec: ModelSpec, columns: Columns, at: npt.NDArray[np.float64], ids: Any) -> Timed:
