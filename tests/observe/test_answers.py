@@ -115,13 +115,16 @@ def test_calibration_counts_pairs_by_bins_of_equal_mass() -> None:
     """Pairs, scores and positives of each bin are those of a histogram over the spec's deciles, in sensitive groups too."""
     draw = np.random.default_rng(3)
     score, truth = np.round(draw.random(3000), 3), draw.random(3000) < 0.3
-    sex = draw.choice(["f", "m"], 3000)
+    sex, scored = draw.choice(["f", "m"], 3000), draw.random(3000) < 0.7
     spec = ModelSpec(model="m", task="binary", window_seconds=1e5, score=UNIT, sensitive=["sex"])
-    events = [{"score": s, "segments": {"sex": x}} for s, x in zip(score.tolist(), sex.tolist(), strict=True)]
+    events = [
+        {"score": one if has else None, "prediction": True, "segments": {"sex": group}}
+        for one, has, group in zip(score.tolist(), scored, sex.tolist(), strict=True)
+    ]
     table = rows(told(spec, events, truth.tolist()), "calibration")
     assert set(table) == {"", "sex=f", "sex=m"}
     bins = np.searchsorted(calibration_edges(spec), score)
-    for group, some in (("", sex != ""), ("sex=f", sex == "f"), ("sex=m", sex == "m")):
+    for group, some in (("", scored), ("sex=f", scored & (sex == "f")), ("sex=m", scored & (sex == "m"))):
         found = np.array(table[group]).reshape(CALIBRATION_BINS, 3)
         for column, weights in enumerate((np.ones(3000), score, truth.astype(float))):
             wanted = np.bincount(bins[some], weights[some], CALIBRATION_BINS)
