@@ -15,7 +15,8 @@ from monitor_stream.judge.comparison.held import HeldSamples
 from monitor_stream.judge.comparison.trial import Terms, Trial
 from monitor_stream.judge.persist import Journal, key, pack, unpack
 
-#: Challengers and shadows of a model that are compared at a time; for another one the one that was silent for longest ends.
+#: Challengers and shadows of a model that are compared at a time; another one takes the place of the one that was silent for
+#: longest, or waits until one is.
 MAX_RUNNING: Final = 20
 #: Comparisons that are over and kept for readers: the newest.
 MAX_ENDED: Final = 20
@@ -100,7 +101,7 @@ class Comparisons:
     def _trial(
         self, challenger: str, best: str | None, specs: Mapping[str, ModelSpec], start: float
     ) -> Trial | None:
-        """The comparison of a challenger that goes on, or a new one with the newest champion that was at work."""
+        """The comparison of a challenger that goes on, or a new one with the newest champion that was at work, if there is room."""
         trial = self._running.get(challenger)
         if trial is not None and (best is None or not _is_newer(best, trial.terms.champion, specs)):
             return trial
@@ -108,9 +109,10 @@ class Comparisons:
             return None
         if trial is not None:
             self._retire(challenger, start)
+        if not self._has_room(start):
+            return None
         terms = Terms.of(challenger, best, specs[challenger], specs[best])
         self._running[challenger] = Trial(terms, since=start, until=start)
-        self._crowd_out(start)
         return self._running[challenger]
 
     def _end(self, specs: Mapping[str, ModelSpec], at: float) -> None:
@@ -123,9 +125,12 @@ class Comparisons:
             if is_other or not is_one or terms != trial.terms:
                 self._retire(challenger, at)
 
-    def _crowd_out(self, at: float) -> None:
-        if len(self._running) > MAX_RUNNING:
-            self._retire(min(self._running, key=lambda name: (self._running[name].until, name)), at)
+    def _has_room(self, at: float) -> bool:
+        if len(self._running) >= MAX_RUNNING:
+            silent = [name for name, trial in self._running.items() if trial.until < at]
+            if silent:
+                self._retire(min(silent, key=lambda name: (self._running[name].until, name)), at)
+        return len(self._running) < MAX_RUNNING
 
     def _retire(self, challenger: str, at: float) -> None:
         trial = self._running.pop(challenger)
