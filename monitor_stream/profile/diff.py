@@ -12,6 +12,7 @@ from monitor_stream.events.delta import Floats
 from monitor_stream.events.results import ColumnDrift
 from monitor_stream.events.spec import (
     CategoricalReference,
+    Estimator,
     Feature,
     ModelSpec,
     NumericReference,
@@ -34,6 +35,7 @@ _APART = {
     "label",
     "baseline",
     "error_scale",
+    "estimator",
     "drift",
 }
 
@@ -147,12 +149,31 @@ def _shares_in(reference: Reference, into: Reference) -> Floats:
     return np.append(named, max(1.0 - named.sum(), 0.0))
 
 
+def described(estimator: Estimator | None) -> str:
+    """An estimator in a few words."""
+    if estimator is None:
+        return ""
+    if estimator.loss is not None:
+        return f"a loss model of {len(estimator.loss.weights)} columns, fitted on {estimator.rows:,} rows"
+    points = sum(len(found.scores) for found in estimator.maps.values())
+    return (
+        f"isotonic maps of {len(estimator.maps)} classes ({points} points), fitted on {estimator.rows:,} rows"
+    )
+
+
 def _baseline(before: ModelSpec, after: ModelSpec) -> Iterator[Change]:
     for name in sorted(before.baseline.keys() | after.baseline.keys()):
         old, new = before.baseline.get(name), after.baseline.get(name)
         if old != new:
             texts = ["" if found is None else f"{found.mean:.4g} ± {found.std:.2g}" for found in (old, new)]
             yield Change(column="", what=name, before=texts[0], after=texts[1])
+    if before.estimator != after.estimator:
+        yield Change(
+            column="",
+            what="estimator",
+            before=described(before.estimator),
+            after=described(after.estimator),
+        )
 
 
 def _summary(reference: Reference | None) -> str:

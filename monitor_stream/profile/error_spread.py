@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 
@@ -13,14 +15,15 @@ from monitor_stream.judge.detectors import SpanRules
 from monitor_stream.judge.detectors.in_control import PART_ERRORS, PARTS, InControl
 from monitor_stream.judge.detectors.scale import REACH, Scale
 from monitor_stream.judge.detectors.spans import ErrorSpans
+from monitor_stream.judge.errors_in_order import Pairs
 from monitor_stream.observe import Observe
 from monitor_stream.replay.order import Feed
 
 
-def scored(feed: Feed, spec: ModelSpec) -> tuple[Floats, Floats]:
-    """Order times and errors of the pairs in a feed, as OBSERVE scores them, sorted."""
+def scored(feed: Feed, spec: ModelSpec) -> Pairs:
+    """The pairs in a feed, as OBSERVE scores them and foretells their errors, sorted by order time."""
     fold = Observe.restore({}, Seat(partition=0, partitions=1, epoch=1), Specs([spec]), Limits())
-    found: list[tuple[Floats, Floats]] = [(np.empty(0), np.empty(0))]
+    found = [Pairs(np.empty(0), np.empty(0), np.empty(0))]
     offsets = {"predictions": 0, "labels": 0}
     for topic, events in feed:
         first = offsets[topic]
@@ -34,9 +37,12 @@ def scored(feed: Feed, spec: ModelSpec) -> tuple[Floats, Floats]:
             )
         )
         found += _said(fold)
-    order, error = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    sort = np.lexsort((error, order))
-    return order[sort], error[sort]
+    return joined(found).ordered()
+
+
+def joined(parts: Sequence[Pairs]) -> Pairs:
+    """Pairs one behind the other."""
+    return Pairs(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def with_spread(scale: ErrorScale, times: Floats, errors: Floats, spec: ModelSpec) -> ErrorScale:
@@ -62,9 +68,9 @@ def with_spread(scale: ErrorScale, times: Floats, errors: Floats, spec: ModelSpe
     )
 
 
-def _said(fold: Observe) -> list[tuple[Floats, Floats]]:
+def _said(fold: Observe) -> list[Pairs]:
     messages = fold.drain().messages
     fold.changes()
     deltas = [decode_delta(message.value) for message in messages if message.topic == "deltas"]
     parts = [part.scored for delta in deltas for part in delta.versions.values()]
-    return [part.unpack() for part in parts if part is not None]
+    return [Pairs(*part.unpack(), part.foretold()) for part in parts if part is not None]

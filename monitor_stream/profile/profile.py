@@ -28,7 +28,9 @@ from monitor_stream.judge.drift.reference import CATEGORIES
 from monitor_stream.profile.baseline import measure
 from monitor_stream.profile.cells import category_name
 from monitor_stream.profile.column import Column
+from monitor_stream.profile.estimator import of_losses
 from monitor_stream.profile.kinds import Verdict, judge
+from monitor_stream.profile.loss_rows import LossRows
 from monitor_stream.profile.readings import Survey, tally_rows
 from monitor_stream.profile.reference import readable_edges, reference
 from monitor_stream.profile.rounding import significant
@@ -63,13 +65,16 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """A spec, and what is to be said about how it came to be: columns, rows, drift spans, what drift rules will see."""
+    """A spec, and what is to be said about how it came to be: columns, rows, drift spans, what drift rules will see, and why
+    nothing estimates performance before labels (empty where something does).
+    """
 
     spec: ModelSpec
     columns: list[Said]
     rows: int
     spans: int
     sensitivity: list[Sensitivity]
+    no_estimates: str = ""
 
 
 def profile(table: Any, **options: Any) -> ModelSpec:
@@ -173,7 +178,12 @@ def describe(
     followed = {name: verdict.kind for name, verdict in verdicts.items() if verdict.kind is not None}
     spans = Spans(survey.first, survey.last, seconds=drift_span_seconds)
     tallies = _tallies(columns, followed, spans, season=season and time is not None)
-    held = tally_rows(rows, tallies, spans, time, progress)[:-1]
+    losses = (
+        LossRows(tallies, inputs, prediction, label)
+        if task == "regression" and prediction in tallies and label in tallies
+        else None
+    )
+    held = tally_rows(rows, tallies, spans, time, progress, losses=losses)[:-1]
     references = {name: reference(columns[name], followed[name], tally) for name, tally in tallies.items()}
     made = [
         _feature(columns[name], followed[name], references[name], (importance or {}).get(name))
@@ -212,16 +222,30 @@ def describe(
         run_spans=int(np.median([end - begin for begin, end in judged])) if judged else 1,
     )
     spec = msgspec.structs.replace(spec, drift=rules)
+    no_estimates = "there is no label, or no answer"
     if label is not None and answers != [label]:
-        baseline, error_scale = measure(survey.answered(), spec, roles)
+        measured_errors = measure(survey.answered(), spec, roles)
+        estimator = measured_errors.estimator
+        if losses is not None:
+            kept = losses.kept(references, tallies)
+            estimator = of_losses(
+                kept.rows, kept.times, measured_errors.scale, spec, measured_errors.window_rows
+            )
+        no_estimates = estimator if isinstance(estimator, str) else ""
         spec = msgspec.structs.replace(
             spec,
-            baseline={metric: _rounded(found) for metric, found in baseline.items()},
-            error_scale=_rounded(error_scale),
+            baseline={metric: _rounded(found) for metric, found in measured_errors.baseline.items()},
+            error_scale=_rounded(measured_errors.scale),
+            estimator=None if isinstance(estimator, str) else estimator,
         )
     said = [_said(columns[name], verdicts[name], special, inputs, references.get(name)) for name in verdicts]
     return Profile(
-        spec=spec, columns=said, sensitivity=sensitivity, rows=rows.count, spans=int(np.count_nonzero(held))
+        spec=spec,
+        columns=said,
+        sensitivity=sensitivity,
+        rows=rows.count,
+        spans=int(np.count_nonzero(held)),
+        no_estimates=no_estimates,
     )
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from monitor_stream.events.delta import Floats, Ints
 from monitor_stream.profile.column import Column
+from monitor_stream.profile.loss_rows import LossRows
 from monitor_stream.profile.rows import Progress, Rows
 from monitor_stream.profile.sample import Hashes, Sample
 from monitor_stream.profile.spans import Spans
@@ -61,16 +62,24 @@ class Survey:
 
 
 def tally_rows(
-    rows: Rows, tallies: Mapping[str, Tally], spans: Spans, time: str | None, progress: Progress
+    rows: Rows,
+    tallies: Mapping[str, Tally],
+    spans: Spans,
+    time: str | None,
+    progress: Progress,
+    *,
+    losses: LossRows | None = None,
 ) -> Ints:
-    """The second reading: count what is in the bins. Returns how many rows each slot has."""
-    held = np.zeros(spans.slots, np.int64)
+    """The second reading: count what is in the bins, and keep some rows' `losses`. Returns how many rows each slot has."""
+    held, begin = np.zeros(spans.slots, np.int64), 0
     for block in rows.blocks([*dict.fromkeys([*tallies, *([time] if time else [])])], "Counting", progress):
         at = times(block, time)
         slots = spans.of(np.full(len(block), np.nan) if at is None else at)
         held += np.bincount(slots, minlength=spans.slots)
-        for name, tally in tallies.items():
-            tally.see(block[name].combine_chunks(), at, slots)
+        bins = {name: tally.see(block[name].combine_chunks(), at, slots) for name, tally in tallies.items()}
+        if losses is not None:
+            losses.see(block, bins, at, np.arange(begin, begin + len(block), dtype=np.uint64))
+        begin += len(block)
     return held
 
 

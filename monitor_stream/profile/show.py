@@ -10,6 +10,7 @@ from rich.markup import escape
 from monitor_stream.cli.tables import print_table
 from monitor_stream.events.spec import DAY, NumericReference, Reference
 from monitor_stream.observe.features import MAX_LEARNED
+from monitor_stream.profile.diff import described
 from monitor_stream.profile.profile import Profile, Said
 from monitor_stream.profile.rules import Sensitivity
 
@@ -21,9 +22,21 @@ def show(profile: Profile) -> None:
     if metrics := profile.spec.baseline:
         found = (f"{name} {base.mean:.4g} ± {base.std:.2g}" for name, base in sorted(metrics.items()))
         click.echo(f"\nBaseline: {', '.join(found)}")
+    _show_estimator(profile)
     _show_rules(profile)
     for line in _remarks(profile):
         click.echo(f"note: {line}")
+
+
+def _show_estimator(profile: Profile) -> None:
+    estimator = profile.spec.estimator
+    if estimator is None:
+        click.echo(f"\nNo estimates before labels: {profile.no_estimates}")
+        return
+    said = ", ".join(f"{name} ± {off:.2g}" for name, off in sorted(estimator.spread.items()))
+    click.echo(
+        f"\nEstimates before labels: {described(estimator)}; off by, beyond sampling: {said or 'unknown'}"
+    )
 
 
 def _show_rules(profile: Profile) -> None:

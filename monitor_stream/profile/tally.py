@@ -54,12 +54,13 @@ class Tally:
         self.counts = np.zeros((slots, width), np.int64)
         self._hours = np.zeros((HOURS + 1, width), np.int64) if season else None
 
-    def see(self, column: Any, at: Floats | None, slots: Ints) -> None:
-        """Take in a block: the cells, the times of the predictions, the slots of the rows."""
+    def see(self, column: Any, at: Floats | None, slots: Ints) -> Ints:
+        """Take in a block: the cells, the times of the predictions, the slots of the rows. Returns the bin of each cell."""
         bins = self._of_categories(column) if self._set is not None else self._of_numbers(column, at)
         _count(self.counts, slots, bins)
         if self._hours is not None and at is not None:
             _count(self._hours, hour_of_week(at), bins)
+        return bins
 
     def arrange(self) -> None:
         """Put the categories in the order of their counts, and what never came to the others."""
