@@ -36,10 +36,10 @@ def auc_interval(negatives: Floats, positives: Floats, auc: float) -> Interval |
     above = 1.0 - (np.cumsum(positives) - 0.5 * positives) / n
     of_positives = float(positives @ np.square(below - auc)) / (n - 1.0)
     of_negatives = float(negatives @ np.square(above - auc)) / (m - 1.0)
-    error = math.sqrt(of_positives / n + of_negatives / m)
-    if error <= 0.0:
+    variance = of_positives / n + of_negatives / m
+    if variance <= 0.0:
         return None
-    odds, reach = math.log(auc / (1.0 - auc)), Z95 * error / (auc * (1.0 - auc))
+    odds, reach = math.log(auc / (1.0 - auc)), Z95 * math.sqrt(variance) / (auc * (1.0 - auc))
     return _share(odds - reach), _share(odds + reach)
 
 

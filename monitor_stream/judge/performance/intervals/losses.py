@@ -29,7 +29,7 @@ def loss_interval(n: float, total: float, squares: float, *, highest: float = ma
     Casella and Berger (2002), Statistical inference, section 5.5.4 (the delta method).
     """
     error = standard_error(n, total, squares)
-    if error is None:
+    if error is None or total <= 0.0:
         return None
     low, high = _around(total / n, error * n / total)
     return low, min(high, highest)
@@ -43,7 +43,7 @@ def root_interval(n: float, total: float, squares: float) -> Interval | None:
     (0.933, 1.072)
     """
     error = standard_error(n, total, squares) if n >= LEAST_SQUARES else None
-    return None if error is None else _around(math.sqrt(total / n), error * n / (2.0 * total))
+    return None if error is None or total <= 0.0 else _around(math.sqrt(total / n), error * n / (2.0 * total))
 
 
 def ratio_interval(
