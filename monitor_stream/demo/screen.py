@@ -19,7 +19,7 @@ from rich.table import Table
 
 from monitor_stream.demo.summary import Summary
 from monitor_stream.demo.watch import Watch
-from monitor_stream.events.results import Incident, Metrics, VersionResults
+from monitor_stream.events.results import Estimates, Incident, Rolling, VersionResults
 
 #: Between two lines where the output is no terminal.
 _LINE_SECONDS: Final = 2.0
@@ -128,17 +128,25 @@ def _figures(watch: Watch, version: VersionResults, rate: float) -> Table:
         "incidents": str(len(watch.incidents)),
     }
     if day := version.rolling.get("1d"):
-        columns |= {f"{name} (1 d)": text for name, text in _metrics(day.metrics)}
+        columns |= {f"{name} (1 d)": text for name, text in _metrics(day)}
     for name in columns:
         table.add_column(name, justify="right")
     table.add_row(*columns.values())
     return table
 
 
-def _metrics(metrics: Metrics) -> Iterator[tuple[str, str]]:
+def _metrics(rolling: Rolling) -> Iterator[tuple[str, str]]:
+    """What came true, and what was foretold of the same flights, with a cross while labels contradict it."""
+    foretold = rolling.estimates or Estimates()
+    mark = " ✗" if foretold.contradicted else ""
     for name, shown in (("accuracy", "accuracy"), ("auc", "AUC"), ("base_rate", "late")):
-        value = metrics.values.get(name)
-        yield shown, "–" if value is None else f"{value:.3f}"
+        yield shown, _number(rolling.metrics.values.get(name))
+        if name in foretold.values:
+            yield f"{shown} foretold", _number(foretold.values[name]) + mark
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _detections(version: VersionResults) -> RenderableType:
@@ -160,7 +168,7 @@ def _line(watch: Watch, day: str, read: int, total: int, rate: float) -> str:
     version = watch.version
     detections = sum(version.totals.detections.values()) if version else 0
     rolling = version.rolling.get("1d") if version else None
-    metrics = "  ".join(f"{name} {text}" for name, text in _metrics(rolling.metrics)) if rolling else ""
+    metrics = "  ".join(f"{name} {text}" for name, text in _metrics(rolling)) if rolling else ""
     return (
         f"{day}  {read:,} of {total:,} events  {rate:,.0f}/s  {len(watch.windows):,} windows  "
         f"{detections} detections  {len(watch.incidents)} incidents  {metrics}"

@@ -24,6 +24,8 @@ from monitor_stream.incidents.why import carried, explain
 
 #: Lines of one kind for one version.
 _MOST: Final = 3
+#: Estimates worth a line, in this order, where there are some.
+_TELLING: Final = ("mae", "rmse", "accuracy", "auc", "macro_f1")
 
 
 class Line(NamedTuple):
@@ -84,7 +86,10 @@ def _estimates(rolling: Rolling) -> Iterator[Line]:
     foretold = rolling.estimates
     if foretold is None:
         return
-    for metric, value in foretold.values.items():
+    for metric in _TELLING:
+        if metric not in foretold.values:
+            continue
+        value = foretold.values[metric]
         low, high = foretold.bands.get(metric, (value, value))
         truth = rolling.metrics.values.get(metric)
         realised = "no labels yet" if truth is None else f"realised {truth:.4g}"
@@ -105,8 +110,13 @@ def _contradiction(said: Contradiction) -> Iterator[Line]:
             f"seen after {said.labels:,} labels; do not believe them",
             bad=True,
         )
-    elif said.times:
-        yield Line("estimates", f"agree with labels, after {said.times} contradictions")
+    elif said.seen:
+        before = f", contradicted {said.times} times before" if said.times else ""
+        yield Line(
+            "estimates",
+            f"borne out: errors are {said.gap:+.4g} [{said.low:+.4g}, {said.high:+.4g}] from what was foretold, "
+            f"n {said.seen:,}{before}",
+        )
 
 
 def _fairness(found: Fairness) -> Iterator[Line]:

@@ -41,7 +41,8 @@ def test_estimates_stand_beside_the_truth() -> None:
 def test_estimates_that_agree_again_are_said_to() -> None:
     """With how often they did not."""
     text = printed(changed(flight_late(), contradiction=contradiction(active=False)))
-    assert "agree with labels, after 2 contradictions" in text
+    assert "borne out: errors are +0.052" in text
+    assert "contradicted 2 times before" in text
     assert "CONTRADICTED" not in text
 
 

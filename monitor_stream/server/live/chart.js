@@ -18,7 +18,8 @@ export function drawLine(figure, { caption, points, baseline, limit, above, dete
   const known = points.filter((point) => point.value !== null);
   const foretold = points.filter((point) => point.estimate !== null);
   if (!known.length && !foretold.length) return drawNothing(figure, caption, "No labels yet: the metric cannot be computed.");
-  const values = [...known.map((point) => point.value), ...foretold.flatMap(({ estimate }) => [estimate.low, estimate.high])];
+  // Bands of a handful of predictions reach from end to end: they may leave the drawing, values may not.
+  const values = [...known.map((point) => point.value), ...foretold.map(({ estimate }) => estimate.value)];
   const marks = [...values, baseline, limit].filter((value) => value !== null);
   const plane = makePlane(points, padded(marks));
   const drawing = begin(plane, format, caption);
@@ -61,7 +62,8 @@ export function drawLine(figure, { caption, points, baseline, limit, above, dete
 /** What was foretold, and where the truth was to be expected; a cross on what labels contradict. */
 function drawEstimates(drawing, plane, foretold) {
   if (!foretold.length) return;
-  const along = (side) => foretold.map((point) => `${plane.middle(point)} ${plane.y(point.estimate[side])}`);
+  const inside = (value) => plane.y(Math.min(plane.high, Math.max(plane.low, value)));
+  const along = (side) => foretold.map((point) => `${plane.middle(point)} ${inside(point.estimate[side])}`);
   drawing.append(
     shape("path", { class: "band", d: `M${[...along("high"), ...along("low").reverse()].join("L")}Z` }),
     shape("path", { class: "estimated", d: `M${along("value").join("L")}` }));
