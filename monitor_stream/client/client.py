@@ -107,12 +107,13 @@ class MonitorClient:
         latency_seconds: float | None = None,
         error: str | None = None,
         attributions: Mapping[str, Any] | None = None,
+        interval: Sequence[Any] | None = None,
     ) -> str:
         """Tell what a model answered; the prediction's id is returned, for the label to come.
 
         Parameters are the fields of `monitor_stream.events.wire.Prediction`. Numpy's scalars are taken, NaN among
         features is sent as a missing value. A prediction or score that is NaN or infinite is a failed answer, and is
-        sent as one, with an `error` that says so. Without a `prediction_id` one is made; without a `timestamp` the
+        sent as one, with an `error` that says so; an interval with such an end is left out. Without a `prediction_id` one is made; without a `timestamp` the
         present counts.
 
         Raises `TypeError` or `ValueError` for values that no event can hold, and nothing else.
@@ -130,6 +131,7 @@ class MonitorClient:
             latency_seconds=latency_seconds,
             error=error,
             attributions=attributions,
+            interval=interval,
         )
         self._buffer.offer(self._predictions, key.encode(), _encode(event))
         return key
@@ -160,11 +162,13 @@ class MonitorClient:
         features: Sequence[str] = (),
         segments: Sequence[str] = (),
         latency_seconds: str | None = None,
+        interval: tuple[str, str] | None = None,
         timeout: float = 60.0,
     ) -> list[str]:
         """Send a table: each row a prediction, a label, or both. The predictions' ids are returned.
 
-        Parameters name columns of a pandas or polars frame or a pyarrow table; `scores` maps classes to columns. A row
+        Parameters name columns of a pandas or polars frame or a pyarrow table; `scores` maps classes to columns, `interval` has those of
+        both ends. A row
         whose label is missing sends none. A row without prediction and score, where such a column was named, is a
         failed answer. With `label` and `prediction_id` alone, labels alone are sent.
 
@@ -184,6 +188,7 @@ class MonitorClient:
             features=features,
             segments=segments,
             latency_seconds=latency_seconds,
+            interval=interval,
         )
         ids: list[str] = []
         for number, row in enumerate(columns.rows()):

@@ -9,6 +9,7 @@ from typing import Any, Final
 from monitor_stream.client.identifier import new_prediction_id
 from monitor_stream.client.values import features as read_features
 from monitor_stream.client.values import identifier, is_finite, is_missing, name, probability, scalar, seconds
+from monitor_stream.client.values import interval as read_interval
 from monitor_stream.client.values import segments as read_segments
 from monitor_stream.events.wire import Label, Prediction
 
@@ -29,6 +30,7 @@ def prediction_event(
     latency_seconds: Any,
     error: str | None,
     attributions: Mapping[str, Any] | None,
+    interval: Any,
 ) -> tuple[Prediction, str]:
     """A prediction and its id, made if there is none. See `MonitorClient.log_prediction` for what is refused."""
     key = new_prediction_id() if prediction_id is None else identifier(prediction_id)
@@ -55,6 +57,7 @@ def prediction_event(
         latency_seconds=None if latency_seconds is None else _duration(latency_seconds),
         error=None if error is None else str(error)[:_LONGEST_ERROR],
         attributions=None if attributions is None else _numbers(attributions),
+        interval=None if interval is None else read_interval(interval),
     )
     return event, key
 

@@ -46,6 +46,7 @@ class Columns:
         features: Sequence[str],
         segments: Sequence[str],
         latency_seconds: str | None,
+        interval: tuple[str, str] | None,
     ) -> None:
         self.has_predictions = bool(prediction or score or scores)
         if not self.has_predictions and not (label and prediction_id):
@@ -68,6 +69,7 @@ class Columns:
             "timestamp": timestamp,
             "latency_seconds": latency_seconds,
         }
+        self._interval = dict(zip(("low", "high"), interval, strict=True)) if interval else {}
         self._scores, self._features, self._segments = scores, list(features), list(segments)
 
     def rows(self) -> Iterator[Row]:
@@ -77,11 +79,19 @@ class Columns:
             self._rows_of(self._scores),
             self._rows_of({name: name for name in self._features}),
             self._rows_of({name: name for name in self._segments}),
+            self._rows_of(self._interval),
         ]
-        for *cells, scores, features, segments in zip(*single.values(), *groups, strict=False):
+        for *cells, scores, features, segments, ends in zip(*single.values(), *groups, strict=False):
             row = {name: None if is_missing(cell) else cell for name, cell in zip(single, cells, strict=True)}
             identifier, label, known = row.pop("id"), row.pop("label"), row.pop("label_timestamp")
-            fields = {**row, "scores": scores, "features": features, "segments": segments}
+            interval = None if ends is None else (ends["low"], ends["high"])
+            fields = {
+                **row,
+                "scores": scores,
+                "features": features,
+                "segments": segments,
+                "interval": interval,
+            }
             yield Row(identifier, label, known, {**fields, "error": None, "attributions": None})
 
     def _rows_of(self, columns: Mapping[str, str]) -> Iterator[dict[str, Any] | None]:

@@ -67,6 +67,23 @@ def _component(value: Any, what: str) -> float:
     return float(number)
 
 
+def interval(value: Any) -> tuple[float, float] | None:
+    """Both ends of a range, lower one first; ``None`` where one is missing or not finite, which JSON cannot hold.
+
+    >>> interval([1, 2.5]), interval((0.0, float("inf")))
+    ((1.0, 2.5), None)
+    """
+    if is_missing(value):
+        return None
+    if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
+        raise ValueError(f"interval is {value!r}; it must be two numbers, the lower end first")
+    ends = [scalar(end, "an end of the interval") for end in value]
+    if any(isinstance(end, str | bool) for end in ends):
+        raise TypeError(f"interval is {value!r}; its ends must be numbers")
+    low, high = (math.nan if end is None else float(end) for end in ends)
+    return (low, high) if math.isfinite(low) and math.isfinite(high) else None
+
+
 def scalar(value: Any, what: str) -> Value:
     """One number, boolean or text, or None where it is missing; numpy's scalars and arrays of one are taken.
 

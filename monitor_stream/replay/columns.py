@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 import msgspec
 
@@ -18,6 +19,8 @@ ROLES = (
     "label",
     "label_timestamp",
     "latency_seconds",
+    "interval_low",
+    "interval_high",
     "error",
     "version",
 )
@@ -36,6 +39,8 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
         Without it the rows are numbered.
     label, label_timestamp
         The truth, missing where it is not known, and when it was known; without a time it comes with the prediction.
+    interval_low, interval_high
+        Both ends of the range in which the truth is expected; one does not go without the other.
     scores
         Class → column of its probability, in a multiclass task.
     features, segments
@@ -52,6 +57,8 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
     label: str | None = None
     label_timestamp: str | None = None
     latency_seconds: str | None = None
+    interval_low: str | None = None
+    interval_high: str | None = None
     error: str | None = None
     features: dict[str, str] = {}
     segments: dict[str, str] = {}
@@ -79,11 +86,12 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
                 f"The columns are {', '.join(present)}"
             )
         features = {f.name: f.name for f in spec.features if f.name in present} | _named(given, "feature")
+        _check_interval(given, single)
         if "version" not in given and "version" in features:
             single["version"] = None  # of something else: an app, a form
         segments = {
             name: name
-            for name in (*spec.segments, *spec.sensitive)
+            for name in (*spec.segments, *spec.sensitive, *chain.from_iterable(spec.segment_pairs))
             if name in present and name not in features
         } | _named(given, "segment")
         scores = _named(given, "score")
@@ -101,6 +109,16 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
 def _named(given: Mapping[str, str], role: str) -> dict[str, str]:
     prefix = f"{role}."
     return {name.removeprefix(prefix): column for name, column in given.items() if name.startswith(prefix)}
+
+
+def _check_interval(given: Mapping[str, str], single: dict[str, str | None]) -> None:
+    """An interval has two ends: one that was named alone is a mistake, one that was found alone is something else."""
+    ends = ("interval_low", "interval_high")
+    missing = [end for end in ends if single[end] is None]
+    if len(missing) == 1:
+        if any(end in given for end in ends):
+            raise InputError(f"An interval has two ends: name the other with --columns {missing[0]}=COLUMN")
+        single.update(dict.fromkeys(ends))
 
 
 def _check(given: Mapping[str, str], present: list[str]) -> None:

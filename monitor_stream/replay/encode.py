@@ -93,6 +93,17 @@ def json_object(members: Mapping[str, Any], *, keep_null: bool = True) -> Any:
     return pc.binary_join_element_wise(*parts, "}", "")
 
 
+def json_pair(first: Any, second: Any) -> Any:
+    """Lists of two numbers; ``null`` where one of them is missing or infinite.
+
+    >>> json_pair(pa.array([1.5, 2.0]), pa.array([2.5, None])).to_pylist()
+    ['[1.5,2.5]', 'null']
+    """
+    low, high = json_text(first), json_text(second)
+    missing = pc.or_(pc.equal(low, _NULL), pc.equal(high, _NULL))
+    return pc.if_else(missing, _NULL, pc.binary_join_element_wise("[", low, ",", high, "]", ""))
+
+
 def _utc(column: Any) -> Any:
     """RFC 3339 to the microsecond, which is as fine as events have it; what has no zone counts as UTC, a date is its midnight."""
     text = pc.cast(pc.cast(column, pa.timestamp("us", tz="UTC"), safe=False), pa.string())

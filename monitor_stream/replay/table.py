@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from monitor_stream.errors import InputError
 from monitor_stream.events.spec import ModelSpec
 from monitor_stream.replay.columns import Columns
-from monitor_stream.replay.encode import constant, json_object, json_string, json_text, seconds
+from monitor_stream.replay.encode import constant, json_object, json_pair, json_string, json_text, seconds
 
 
 class Timed(NamedTuple):
@@ -69,6 +69,8 @@ def _predictions(
     for role in ("prediction", "score", "latency_seconds", "error"):
         if (column := getattr(columns, role)) is not None:
             members[role] = json_text(table[column])
+    if columns.interval_low is not None and columns.interval_high is not None:
+        members["interval"] = json_pair(table[columns.interval_low], table[columns.interval_high])
     for role, named in (
         ("scores", columns.scores),
         ("features", columns.features),

@@ -25,7 +25,16 @@ frames = pytest.mark.parametrize(
 
 def columns(frame: Any, **given: Any) -> Columns:
     nothing = dict.fromkeys(
-        ("prediction", "score", "label", "prediction_id", "timestamp", "label_timestamp", "latency_seconds")
+        (
+            "prediction",
+            "score",
+            "label",
+            "prediction_id",
+            "timestamp",
+            "label_timestamp",
+            "latency_seconds",
+            "interval",
+        )
     )
     return Columns(frame, **{**nothing, "scores": {}, "features": (), "segments": (), **given})
 
@@ -54,6 +63,7 @@ def test_every_kind_of_table_gives_the_same_rows(frame: Callable[[Any], Any]) ->
         "segments": {"carrier": "UA"},
         "error": None,
         "attributions": None,
+        "interval": None,
     }
     assert rows[1].fields["prediction"] is None
 
@@ -83,3 +93,13 @@ def test_labels_of_the_past_need_a_time() -> None:
     """Labels of old predictions that would be sent as of now could come after the horizon."""
     with pytest.raises(ValueError, match="label_timestamp as well"):
         columns(pd.DataFrame(TABLE), prediction="answer", label="truth", timestamp="at")
+
+
+@frames
+def test_two_columns_make_an_interval(frame: Callable[[Any], Any]) -> None:
+    """Both ends come as one field; what is missing of them is for the event to say."""
+    rows = columns(frame(TABLE), prediction="answer", interval=("hour", "answer")).rows()
+    found = [row.fields["interval"] for row in rows]
+    assert found[0] == (5, 1.0)
+    assert found[1][0] == 6
+    assert found[2] == (7, 3.0)

@@ -34,6 +34,7 @@ def make(**given: Any) -> Prediction:
             "features",
             "segments",
             "latency_seconds",
+            "interval",
         )
     )
     event, key = prediction_event(
@@ -219,6 +220,30 @@ def test_a_probability_may_be_off_by_a_rounding() -> None:
 def test_an_error_is_cut_not_refused() -> None:
     """The text of an exception may be long: its beginning is sent."""
     assert make(error="x" * 1000).error == "x" * 200
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ([1, 2.5], (1.0, 2.5)),
+        (np.array([1.0, 2.0], np.float32), (1.0, 2.0)),
+        ((2.0, 1.0), (2.0, 1.0)),  # for the monitor to count
+        ((1.0, math.nan), None),
+        ((-math.inf, 1.0), None),
+        ((None, 1.0), None),
+        (math.nan, None),
+    ],
+)
+def test_an_interval_is_two_numbers_or_not_sent(given: Any, sent: Any) -> None:
+    """JSON has no infinity: where one end is not finite, the prediction goes without an interval."""
+    assert make(prediction=1.0, interval=given).interval == sent
+
+
+@pytest.mark.parametrize("given", [[1.0], [1.0, 2.0, 3.0], "ab", 5.0, ("a", "b"), (True, 2.0)])
+def test_what_is_no_interval_is_refused(given: Any) -> None:
+    """Other than two numbers is a mistake of the caller."""
+    with pytest.raises((TypeError, ValueError), match="interval is"):
+        make(prediction=1.0, interval=given)
 
 
 def test_attributions_are_numbers() -> None:

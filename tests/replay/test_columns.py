@@ -39,9 +39,29 @@ def test_what_is_given_wins() -> None:
     assert found.scores == {"cat": "p"}
 
 
+def test_an_interval_has_both_ends_or_none() -> None:
+    """Columns of the roles' names are found together; one of them alone is left alone."""
+    both = Columns.find(SPEC, ["timestamp", "prediction", "interval_low", "top"], {"interval_high": "top"})
+    assert (both.interval_low, both.interval_high) == ("interval_low", "top")
+    assert both.used() == ["timestamp", "prediction", "interval_low", "top"]
+    one = Columns.find(SPEC, ["timestamp", "prediction", "interval_high"])
+    assert (one.interval_low, one.interval_high) == (None, None)
+
+
+def test_what_pairs_of_segments_are_made_of_is_found_by_name() -> None:
+    """A name that stands in a pair alone is a segment too."""
+    spec = ModelSpec(model="m", task="regression", segment_pairs=[("city", "sex")])
+    assert Columns.find(spec, ["timestamp", "prediction", "sex"]).segments == {"sex": "sex"}
+
+
 @pytest.mark.parametrize(
     ("names", "given", "sentence"),
     [
+        (
+            ["timestamp", "prediction", "low"],
+            {"interval_low": "low"},
+            "two ends: name the other with --columns interval_high=COLUMN",
+        ),
         (["prediction"], {}, "No column says when the predictions were made"),
         (["timestamp"], {}, "No column holds the predictions"),
         (["timestamp"], {"time": "timestamp"}, "no role 'time'; the roles are prediction_id, timestamp"),
