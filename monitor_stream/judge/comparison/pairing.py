@@ -15,14 +15,15 @@ from monitor_stream.judge.comparison.answers import Answers
 #: Versions are compared by pairs if at least so many, and such a share of the smaller sample, have the same id.
 LEAST_PAIRS: Final = 100
 LEAST_SHARE: Final = 0.1
-#: So many answers of each are looked at before it is said that they have too few ids in common.
+#: So many answers of each are looked at before it is said that they have too few ids in common; a tenth of it, where they have
+#: none.
 ENOUGH: Final = 1_000
 
 Values = npt.NDArray[np.str_]
 
 
 class Overlap(msgspec.Struct, array_like=True):
-    """How many ids two versions had in common. What it says once, it says for ever.
+    """How many ids two versions had in common. What it says once it says for as long as they are compared.
 
     >>> overlap = Overlap()
     >>> overlap.add(pairs=90, smaller=200)
@@ -43,7 +44,7 @@ class Overlap(msgspec.Struct, array_like=True):
         if self.paired is None:
             if self.pairs >= max(LEAST_PAIRS, LEAST_SHARE * self.smaller):
                 self.paired = True
-            elif self.smaller >= ENOUGH:
+            elif self.smaller >= (ENOUGH if self.pairs else LEAST_PAIRS):
                 self.paired = False
 
 

@@ -93,7 +93,7 @@ class Standing(msgspec.Struct, array_like=True):
         """Where the effect lies; where too few spans are known, anywhere that errors as large as those seen allow."""
         limit = 1.0 if bounded else self.largest
         low, high = self.evidence.interval(alpha, bounded=bounded)
-        return max(low, -limit), min(high, limit)
+        return max(low, 0.0 - limit), min(high, limit)
 
     def decide(self, alpha: float, minimum_effect: float, at: float, *, bounded: bool) -> bool:
         """Look at the evidence, at the end of a span; whether the verdict is another one now.

@@ -92,7 +92,8 @@ class Trial(msgspec.Struct, array_like=True):
 
     def documents(self, model: str) -> list[Comparison]:
         """As readers see it: over all first, then by segment value."""
-        standings = self._standings() or {"": Standing()}
+        known = {value: standing for value, standing in self._standings().items() if standing.n}
+        standings = {"": Standing()} | known
         return [self._document(model, value, standings[value]) for value in sorted(standings)]
 
     def _followed(self, known: dict[str, Standing], span: Together) -> list[tuple[str, Together]]:
