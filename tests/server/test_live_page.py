@@ -113,6 +113,7 @@ async def test_the_chosen_model_is_shown(
     await page.keyboard.press("Enter")
     await expect(page.locator("#segments-title")).to_have_text(f"Segments, {when}")
     await expect(page.locator("#windows tbody tr").nth(4).locator("button")).to_be_focused()
+    await expect(page.locator("#windows tbody tr").nth(4)).to_contain_text("21 ms2 timed out")
     await expect(page.locator("#segments tbody tr")).to_have_count(4)
     await expect(page.locator("#features tbody th").first).to_have_text("distance")
 

@@ -138,11 +138,11 @@ export class Detail {
     const rows = this.#windows.slice(-60).reverse().map((window) => ({
       "aria-current": window === shown ? "true" : null,
       cells: [this.#windowButton(window), count(window.n), percent(window.n ? window.labelled_share : null),
-        this.#judged(this.#metric, window.metrics.values?.[this.#metric]), foretell(window.estimates, this.#metric, { brief: true }), count(window.failed),
+        this.#judged(this.#metric, window.metrics.values?.[this.#metric]), foretell(window.estimates, this.#metric, { brief: true }), count(window.failed), latency(window),
         duration(window.label_delay_mean_seconds), `${window.revision}${window.settled ? ", settled" : ""}`],
     }));
     fillTable(find("windows"), [["Start (UTC)", ""], ["Predictions", "number"], ["Labelled", "number"],
-      [this.#metric ? title(this.#metric) : "Metric", "number"], ["Estimated", "number"], ["Failed", "number"], ["Label delay", "number"], ["Revision", "number"]], rows);
+      [this.#metric ? title(this.#metric) : "Metric", "number"], ["Estimated", "number"], ["Failed", "number"], ["99 % within", "number"], ["Label delay", "number"], ["Revision", "number"]], rows);
     if (focused) find("windows").querySelector(`[data-start="${CSS.escape(focused)}"]`)?.focus();
   }
 
@@ -191,6 +191,12 @@ export class Detail {
           share(each.out_of_range, each.values), share(each.unseen, each.values), number(each.mean), number(each.std)],
       })), NOT_KEPT);
   }
+}
+
+/** How long the slowest answers took, and how many were given up. */
+function latency({ latency_quantiles: quantiles, timeouts }) {
+  const time = duration(quantiles?.["0.99"]);
+  return timeouts ? [time, element("br"), element("span", { class: "small" }, `${count(timeouts)} timed out`)] : time;
 }
 
 /** What the headline is likely to be, beside what it is. */
