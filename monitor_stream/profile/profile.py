@@ -31,6 +31,7 @@ from monitor_stream.profile.column import Column
 from monitor_stream.profile.estimator import of_losses
 from monitor_stream.profile.kinds import Verdict, judge
 from monitor_stream.profile.loss_rows import LossRows
+from monitor_stream.profile.outliers import outlier_rules
 from monitor_stream.profile.readings import Survey, tally_rows
 from monitor_stream.profile.reference import readable_edges, reference
 from monitor_stream.profile.rounding import significant
@@ -121,7 +122,7 @@ def describe(
     ----------
     table
         One row a prediction: a pyarrow table, a pandas or a polars frame, or the path of a file (Parquet, CSV, NDJSON), which
-        is read twice, block by block, and may be larger than memory.
+        is read three times, block by block, and may be larger than memory.
     model, version, task
         As in `ModelSpec`.
     prediction, score, scores, label
@@ -212,6 +213,8 @@ def describe(
         for key, name in [*((feature.name, feature.name) for feature in made), *special.items()]
         if name is not None and (found := references[name]) is not None
     }
+    unlike = outlier_rules(rows, spec, columns, tallies, spans, time=time, progress=progress)
+    spec = msgspec.structs.replace(spec, outliers=unlike)
     rules, sensitivity = drift_rules(
         measured,
         span_seconds=drift_span_seconds,
