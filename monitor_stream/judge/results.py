@@ -58,6 +58,7 @@ def _version(model: Model, version: Version) -> VersionResults:
         detections=version.watch.found.newest,
         drift=cast(list[DriftSpan], version.drift.history.documents()),
         incidents_opened=model.incidents.opened(version.version),
+        attribution=version.attribution,
         reference_made=(spec.learned_until or spec.created or None) if has_reference(spec) else None,
         contradiction=version.watch.contradiction.document(),
     )

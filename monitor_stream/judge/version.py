@@ -12,9 +12,10 @@ import numpy as np
 from monitor_stream.events.codec import encode_json
 from monitor_stream.events.delta import Ints
 from monitor_stream.events.fold import Message
-from monitor_stream.events.results import Finding, Rolling, Window
+from monitor_stream.events.results import AttributionDrift, Finding, Rolling, Window
 from monitor_stream.events.spec import DAY, ModelSpec, Specs
 from monitor_stream.events.tables import TableName
+from monitor_stream.judge.attribution_drift import Attributions
 from monitor_stream.judge.components import without_components
 from monitor_stream.judge.drift_watch import DriftWatch
 from monitor_stream.judge.error_watch import ErrorWatch
@@ -84,6 +85,7 @@ class Version:
         self._quality = Quality(model, version, journal)
         self._volume = Volume(model, version, journal)
         self._service = Service(model, version, journal)
+        self._attributions = Attributions(model, version, journal)
         self._beginnings = Beginnings(model, version, journal)
         self._facts: list[Fact] = []
         self._segments = SegmentErrors(model, version, journal)
@@ -178,7 +180,8 @@ class Version:
         if settled and len(self._specs) > 1:
             used = {window.reference for window in self.windows.windows if not window.settled}
             self._specs.prune(used | self.drift.digests | self._estimates.digests)
-        _, settled_days = self.days.advance(watermark, self.windows.windows.floor, now)
+        closed_days, settled_days = self.days.advance(watermark, self.windows.windows.floor, now)
+        findings += self._attributions.take(closed_days, self.spec)
         if settled_days:
             findings += self._segments.take(settled_days, self.spec)
             self.days.windows.forget(math.inf)
@@ -186,8 +189,14 @@ class Version:
 
     def facts(self) -> list[Fact]:
         """What happened since the last call that may be why something is wrong."""
-        facts, self._facts = [*self._facts, *self.drift.facts()], []
+        facts = [*self._facts, *self.drift.facts(), *self._attributions.facts()]
+        self._facts = []
         return facts
+
+    @property
+    def attribution(self) -> AttributionDrift | None:
+        """What the version leaned on lately."""
+        return self._attributions.newest
 
     @property
     def first_predictions(self) -> Changed | None:
@@ -236,6 +245,8 @@ class Version:
             self._volume.restore(data)
         for _, data in fields.get("service", ()):
             self._service.restore(data)
+        for _, data in fields.get("attribution", ()):
+            self._attributions.restore(data)
         for _, data in fields.get("beginnings", ()):
             self._beginnings.restore(data)
         for (group,), data in fields.get("segment", ()):

@@ -94,9 +94,14 @@ def _either_side(
 
 
 def _segments(days: Sequence[Losses], since: float) -> list[SegmentLoss]:
-    """Those of the day since then on which one of them stood out most."""
+    """Those of the day since then on which one of them stood out most, first those that carry more than they did on the last day
+    before: some are always worse than the rest.
+    """
     affected = [day for day in days if day.end > since and day.segments]
     if not affected:
         return []
     worst = max(affected, key=lambda day: (max(each.loss for each in day.segments), -day.start))
-    return worst.segments[:MAX_SEGMENTS]
+    last = max((day for day in days if day.end <= since), key=lambda day: day.end, default=None)
+    usual = {(each.segment, each.value): each.loss for each in last.segments} if last else {}
+    ranked = sorted(worst.segments, key=lambda each: usual.get((each.segment, each.value), 0.0) - each.loss)
+    return ranked[:MAX_SEGMENTS]
