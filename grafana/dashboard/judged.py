@@ -165,15 +165,23 @@ def service() -> Iterator[AnyPanel]:
     """Answers of the newest window, finer than the histogram."""
     yield lines(
         "Latency of the newest window",
-        "How long the model took to answer, by quantile, within 6 %.",
+        "How long the model took to answer, by quantile, within 6 %; and the objective of its spec.",
         "s",
-        [Line(one(chosen(catalogue.LATENCY_QUANTILE), "version", "share"), "{{version}} {{share}}")],
+        [
+            Line(one(chosen(catalogue.LATENCY_QUANTILE), "version", "share"), "{{version}} {{share}}"),
+            Line(
+                one(chosen(catalogue.LATENCY_OBJECTIVE), "version", "share"), "{{version}} limit of {{share}}"
+            ),
+        ],
         no_value="Events carry no latency_seconds",
     )
     yield lines(
         "Time-outs",
-        "Share of the predictions of the newest window that took longer than the spec's time-out.",
+        "Share of the predictions of the newest window that took longer than the spec's time-out; and how many may, or fail.",
         "percentunit",
-        [Line(one(chosen(catalogue.TIMEOUTS), "version"), "{{version}}")],
+        [
+            Line(one(chosen(catalogue.TIMEOUTS), "version"), "{{version}}"),
+            Line(one(chosen(catalogue.FAILED_OBJECTIVE), "version"), "{{version}} limit"),
+        ],
         no_value="Events carry no latency_seconds",
     )

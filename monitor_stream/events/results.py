@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from monitor_stream.events.delta import Example, Outcome
-from monitor_stream.events.spec import Distance, Stage, Task
+from monitor_stream.events.spec import Distance, ServiceRules, Stage, Task
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -520,6 +520,7 @@ class VersionResults(msgspec.Struct, frozen=True, kw_only=True):
     detections: list[Detection]  # the newest 100
     drift: list[DriftSpan] = []  # the newest 100; of all but a few only what had drifted, and the label
     incidents_opened: dict[Severity, int] = {}  # since the first event, by the severity they opened with
+    service: ServiceRules = ServiceRules()  # the objective for answers, from the spec
     reference_made: float | None = None  # when the references were, or up to when they were learned
     # Of the newest settled day that could be judged, but for the first:
     calibration: Calibration | None = None

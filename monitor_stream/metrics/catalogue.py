@@ -587,6 +587,22 @@ TIMEOUTS: Final = Metric(
     section=SERVICE,
     help="Share of the predictions in the newest closed window that took longer than the spec's time-out",
 )
+LATENCY_OBJECTIVE: Final = Metric(
+    name="monitor_stream_latency_objective_seconds",
+    kind="gauge",
+    unit="seconds",
+    labels=(*BY_VERSION, Label(name="share", help="which share of the answers should take no longer")),
+    section=SERVICE,
+    help="How long answers may take by the spec",
+)
+FAILED_OBJECTIVE: Final = Metric(
+    name="monitor_stream_failed_objective_ratio",
+    kind="gauge",
+    unit="ratio",
+    labels=BY_VERSION,
+    section=SERVICE,
+    help="Share of the predictions that may fail, or time out, by the spec",
+)
 OUTLIERS: Final = Metric(
     name="monitor_stream_window_outlier_ratio",
     kind="gauge",
@@ -1076,7 +1092,7 @@ CATALOGUE: Final[tuple[Metric, ...]] = (
     NEAR_THRESHOLD, UNCERTAINTY,
     FAIRNESS_GAP, FAIRNESS_RATIO, UNFAIR, SEGMENT_LOSS,
     COMPARISON_EFFECT, COMPARISON_LOW, COMPARISON_HIGH, COMPARISON_VERDICT, COMPARISON_SAMPLES,
-    LATENCY_QUANTILE, TIMEOUTS,
+    LATENCY_QUANTILE, TIMEOUTS, LATENCY_OBJECTIVE, FAILED_OBJECTIVE,
     DRIFT_DETECTED, DETECTIONS,
     DRIFT_SCORE, DRIFT_RATIO, DRIFTED, MONITORED, DRIFT_SAMPLES, DRIFT_MIN_SAMPLES, DRIFT_END, REFERENCE,
     OUTLIERS, ATTRIBUTION_CORRELATION, ATTRIBUTION_NDCG,

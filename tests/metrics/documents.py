@@ -23,7 +23,7 @@ from monitor_stream.events.results import (
     VersionTotals,
     Window,
 )
-from monitor_stream.events.spec import Task
+from monitor_stream.events.spec import ServiceRules, Task
 from monitor_stream.events.tables import DELAY_BOUNDS, ERROR_BOUNDS, LATENCY_BOUNDS
 from monitor_stream.metrics.documents import Documents
 from tests.metrics import judged
@@ -304,6 +304,7 @@ def flight_late(*, predictions: int = 284_821, scored: int = 277_337, updated: f
         detections=[],
         drift=flight_drift(),
         reference_made=START.timestamp() - 86400.0,
+        service=ServiceRules(latency_seconds=0.05, failed_share=0.01, timeout_seconds=1.0),
         calibration=judged.calibration(),
         fairness=[judged.fairness()],
         segment_losses=judged.segment_losses(),

@@ -264,6 +264,11 @@ def test_the_newest_window_tells_of_answers_and_rows(registry: CollectorRegistry
     series = scrape(registry)
     of = {"model": "flight-late", "version": "3"}
     assert value(series, "window_latency_seconds", share="0.99", **of) == 0.021
+    assert value(series, "latency_objective_seconds", share="0.99", **of) == 0.05
+    assert value(series, "failed_objective_ratio", **of) == 0.01
+    assert not [
+        name for name, labels in series if "objective_s" in name and ("model", "bike-demand") in labels
+    ]
     n = flight_late().versions["3"].windows[-1].n
     assert value(series, "window_timeout_ratio", **of) == (n // 20) / n
     assert value(series, "window_outlier_ratio", **of) == 0.0125
