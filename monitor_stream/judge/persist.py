@@ -17,6 +17,7 @@ Kind = Literal[
     "model", "incidents", "resolved", "version", "spec", "monitor", "detections", "held", "window", "shown", "day", "shown_day",
     "quality", "volume", "segment", "service", "why", "beginnings", "attribution", "contradiction", "estimates",
     "comparison", "paired",
+    "for_whom", "settled",
     "drift", "span", "sampled", "shown_drift", "learned", "rows", "vectors",
 ]  # fmt: skip
 

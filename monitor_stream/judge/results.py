@@ -60,5 +60,8 @@ def _version(model: Model, version: Version) -> VersionResults:
         incidents_opened=model.incidents.opened(version.version),
         attribution=version.attribution,
         reference_made=(spec.learned_until or spec.created or None) if has_reference(spec) else None,
+        calibration=version.for_whom.found.calibration,
+        fairness=version.for_whom.found.fairness,
+        segment_losses=version.for_whom.found.segment_losses,
         contradiction=version.watch.contradiction.document(),
     )
