@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from loadtest.evaluation import ablations, bike, carloan, comparison, detectors, flights, null
+from loadtest.evaluation import ablations, bike, carloan, comparison, detectors, estimates, flights, null
 from loadtest.evaluation.document import PAGE, Section, render
 
 PARTS: dict[str, Callable[[], Section]] = {
@@ -19,6 +19,7 @@ PARTS: dict[str, Callable[[], Section]] = {
     "flights": flights.section,
     "ablations": ablations.section,
     "comparison": comparison.section,
+    "estimates": estimates.section,
 }
 
 
