@@ -20,6 +20,7 @@ from monitor_stream.judge.components import without_components
 from monitor_stream.judge.drift_watch import DriftWatch
 from monitor_stream.judge.error_watch import ErrorWatch
 from monitor_stream.judge.estimates.estimated_errors import EstimatedErrors
+from monitor_stream.judge.for_whom import ForWhom
 from monitor_stream.judge.history import DAYS, WINDOWS, History
 from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
 from monitor_stream.judge.published import publish
@@ -34,6 +35,7 @@ from monitor_stream.judge.sums import Rows, by_window, chosen, merged
 from monitor_stream.judge.totals import Totals, TotalsState
 from monitor_stream.judge.why import Changed, Fact
 from monitor_stream.judge.why.beginnings import Beginnings
+from monitor_stream.judge.why.carriers import carriers
 from monitor_stream.judge.windows import OpenWindow, Windows
 
 
@@ -89,6 +91,7 @@ class Version:
         self._beginnings = Beginnings(model, version, journal)
         self._facts: list[Fact] = []
         self._segments = SegmentErrors(model, version, journal)
+        self.for_whom = ForWhom(model, version, journal)
         self._estimates = EstimatedErrors(model, version, journal)
         self.drift = DriftWatch(
             model,
@@ -184,6 +187,8 @@ class Version:
         findings += self._attributions.take(closed_days, self.spec)
         if settled_days:
             findings += self._segments.take(settled_days, self.spec)
+            self._facts += carriers(settled_days, self.spec)
+            findings += self.for_whom.take(settled_days, self.spec)
             self.days.windows.forget(math.inf)
         return findings + self.drift.advance(watermark, self.windows.windows.floor, self._specs)
 
@@ -249,6 +254,10 @@ class Version:
             self._attributions.restore(data)
         for _, data in fields.get("beginnings", ()):
             self._beginnings.restore(data)
+        for (start,), data in fields.get("settled", ()):
+            self.for_whom.restore_day(start, data)
+        for _, data in fields.get("for_whom", ()):
+            self.for_whom.restore(data)
         for (group,), data in fields.get("segment", ()):
             self._segments.restore(group, data)
         self.watch.errors.restore({at: data for (at,), data in fields.get("held", ())})

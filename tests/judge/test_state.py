@@ -47,9 +47,13 @@ def test_settled_windows_and_fed_errors_are_deleted() -> None:
     kinds = sorted({name.split(",")[0] for name in state})
     assert kinds == [
         '["beginnings"',
+        '["for_whom"',
+        '["for_whom"',
         '["model"',
         '["monitor"',
         '["quality"',
+        '["settled"',
+        '["settled"',
         '["shown"',
         '["shown_day"',
         '["spec"',
