@@ -48,11 +48,9 @@ def test_settled_windows_and_fed_errors_are_deleted() -> None:
     assert kinds == [
         '["beginnings"',
         '["for_whom"',
-        '["for_whom"',
         '["model"',
         '["monitor"',
         '["quality"',
-        '["settled"',
         '["settled"',
         '["shown"',
         '["shown_day"',
