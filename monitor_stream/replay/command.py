@@ -59,7 +59,8 @@ def parse_columns(_context: click.Context, _option: click.Parameter, text: str |
     "--columns",
     callback=parse_columns,
     metavar="ROLE=COLUMN,...",
-    help="Which column of a table is what, where its name does not say it.",
+    help="Which column of a table is what, where its name does not say it. The interval in which a truth was expected is two "
+    "columns, `interval_low` and `interval_high`.",
 )
 @click.option(
     "--json",
