@@ -177,7 +177,7 @@ async def test_an_estimate_is_shown_with_its_mark(
     await expect(page.locator("#quality-chart .band")).to_have_count(1)
     await expect(page.locator("#quality-chart path.contradicted")).to_have_count(10)
     accuracy = page.locator("#rolling tbody tr", has_text="Accuracy")
-    await expect(accuracy).to_contain_text("0.842 ✗ contradicted0.818 to 0.866")
+    await expect(accuracy).to_contain_text("0.8420.818 to 0.866✗ contradicted")
     await expect(page.locator("#windows .mark")).to_have_count(10)
     await page.select_option("#metric", "f1")
     await expect(page.locator("#quality-chart .estimated")).to_have_count(0)
@@ -218,6 +218,12 @@ async def test_verdicts_are_shown(page: Page, watched: Watched, server: Server, 
     await expect(page.locator("#comparisons tbody tr").nth(1)).to_contain_text("ended")
     await expect(page.locator("#comparisons tbody tr").nth(2)).to_have_text("53everywhere–––other units")
     await expect(page.locator("#outliers tbody tr")).to_contain_text("carrier ***, distance 49,000")
+    await expect(page.locator("#attribution p")).to_have_text(
+        "other features rank correlation with the reference 0.500, NDCG 0.930, n 880"
+    )
+    await expect(page.locator("#attribution tbody tr").first).to_have_text("dep_delay55.0 %")
+    proxies = page.locator("#rolling tbody tr", has_text="Near the threshold")
+    await expect(proxies).to_have_text("Near the threshold8.1 %8.1 %8.1 %–––")
     changed = msgspec.structs.replace(flight_late().versions["3"], fairness=[judged.fairness("sex")] * 2)
     await writer.write(msgspec.structs.replace(flight_late(), versions={"3": changed}))
     await expect(page.locator("#fairness h4")).to_contain_text(["sex", "sex"])
@@ -225,7 +231,7 @@ async def test_verdicts_are_shown(page: Page, watched: Watched, server: Server, 
 
     await page.goto(f"{server.url}#/bike-demand/2026-10")
     await expect(page.locator("#detail-title")).to_have_text("bike-demand 2026-10")
-    for section in ("losses", "fairness", "calibration", "comparisons", "outliers"):
+    for section in ("losses", "fairness", "calibration", "comparisons", "outliers", "attribution"):
         await expect(page.locator(f"#{section}-section")).to_be_hidden()
     assert watched.complaints == []
 
@@ -273,6 +279,7 @@ def hostile_verdicts() -> dict[str, object]:
             msgspec.structs.replace(judged.segment_losses()[0], segment=HOSTILE, value=HOSTILE)
         ],
         "fairness": [msgspec.structs.replace(fairness, groups=groups, gaps=gaps)],
+        "attribution": msgspec.structs.replace(judged.attribution(), shares={HOSTILE: 1.0}),
         "examples": [
             msgspec.structs.replace(
                 example, prediction_id=HOSTILE, reason=HOSTILE, features={HOSTILE: HOSTILE}
@@ -318,7 +325,15 @@ async def test_names_from_events_are_only_text(
     await expect(page.locator("#fleet tbody a")).to_have_text(HOSTILE)
     await expect(page.locator("#detail-title")).to_have_text(f"{HOSTILE} {HOSTILE}")
     await expect(page.locator("#incidents > .incident > p")).to_have_text(HOSTILE)
-    for place in ("#losses", "#fairness h4", "#fairness details", "#comparisons", "#outliers", ".why"):
+    for place in (
+        "#losses",
+        "#fairness h4",
+        "#fairness details",
+        "#comparisons",
+        "#outliers",
+        "#attribution",
+        ".why",
+    ):
         await expect(page.locator(place)).to_contain_text(HOSTILE)
     await expect(page.locator("#segments tbody th").first).to_have_text(f"{HOSTILE} = {HOSTILE}")
     await expect(page.locator("#features tbody th").first).to_have_text(HOSTILE)

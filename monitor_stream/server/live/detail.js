@@ -85,6 +85,10 @@ export class Detail {
         ...beside.map(() => foretell(longest.estimates, name, { contradicted: version.contradicted })), number(version.baseline[name]), number(version.baseline_limit[name])],
     }));
     const scored = { cells: ["Scored", ...spans.map((span) => count(version.rolling[span].metrics.scored ?? 0)), ...beside.map(() => count(longest.estimates.n)), "", ""] };
+    const proxies = [["near_threshold", "Near the threshold"], ["uncertainty", "Uncertainty"]].filter(([name]) => spans.some((span) => proxy(version.rolling[span], name) !== null));
+    for (const [name, words] of proxies) {
+      rows.push({ cells: [words, ...spans.map((span) => percent(proxy(version.rolling[span], name))), ...beside.map(() => "–"), "–", "–"] });
+    }
     fillTable(find("rolling"), [["", ""], ...spans.map((span) => [span, "number"]), ...beside, ["Baseline", "number"], ["Limit", "number"]], [...rows, scored]);
   }
 
@@ -192,6 +196,9 @@ export class Detail {
       })), NOT_KEPT);
   }
 }
+
+/** A mean of scores as they came, which needs no label. */
+const proxy = (rolling, name) => rolling.estimates?.[name] ?? null;
 
 /** How long the slowest answers took, and how many were given up. */
 function latency({ latency_quantiles: quantiles, timeouts }) {

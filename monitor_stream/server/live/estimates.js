@@ -15,7 +15,8 @@ export function foretold(estimates, name) {
 export function foretell(estimates, name, { contradicted = false, brief = false } = {}) {
   const found = foretold(estimates, name);
   if (!found) return "–";
-  const words = element("span", { class: brief ? "hidden" : null }, " contradicted");
-  const mark = found.contradicted || contradicted ? [" ", element("span", { class: "mark", title: "Labels contradict it" }, "✗", words)] : [];
-  return [number(found.value), ...mark, element("br"), element("span", { class: "small" }, interval(found.low, found.high))];
+  const cell = [number(found.value), element("br"), element("span", { class: "small" }, interval(found.low, found.high))];
+  if (!found.contradicted && !contradicted) return cell;
+  const mark = element("span", { class: "mark", title: "Labels contradict it" }, "✗", element("span", { class: brief ? "hidden" : null }, " contradicted"));
+  return brief ? cell.toSpliced(1, 0, " ", mark) : [...cell, element("br"), mark];
 }

@@ -6,6 +6,7 @@ import { drawReliability } from "./reliability.js";
 
 const find = (id) => document.getElementById(id);
 const UNDECIDED = "too early to say"; // left out by the server, as every default is
+const LEANED_ON = 10; // features
 const TONES = { unfair: "bad", fair: "good", worse: "bad", better: "good" };
 
 /** Fill the sections of verdicts; those with nothing to say are hidden. `verdicts` is null before the first answer. */
@@ -16,7 +17,8 @@ export function showVerdicts(verdicts) {
   showCalibration(verdicts?.calibration ?? null);
   showComparisons(verdicts?.comparisons ?? []);
   showOutliers(verdicts?.examples ?? []);
-  for (const id of ["losses", "fairness", "calibration", "comparisons", "outliers"]) find(`${id}-section`).hidden = find(id).childElementCount === 0;
+  showAttribution(verdicts?.attribution ?? null);
+  for (const id of ["losses", "fairness", "calibration", "comparisons", "outliers", "attribution"]) find(`${id}-section`).hidden = find(id).childElementCount === 0;
 }
 
 /** Above all numbers: an estimate that labels contradict must not be read past. */
@@ -101,6 +103,18 @@ function showOutliers(examples) {
     examples.map((each) => ({
       cells: [each.prediction_id, moment(each.time * 1000), each.reason, number(each.score), element("span", { class: "row" }, row(each.features ?? {}))],
     })));
+}
+
+/** The features that carry most of the answers, and whether the order is still that of the reference. */
+function showAttribution(found) {
+  if (!found) return find("attribution").replaceChildren();
+  const order = found.not_computable || `rank correlation with the reference ${number(found.rank_correlation)}, NDCG ${number(found.ndcg)}, n ${count(found.n)}`;
+  const shares = Object.entries(found.shares ?? {}).sort(([, a], [, b]) => b - a).slice(0, LEANED_ON);
+  const table = element("table");
+  fillTable(table, [["Feature", ""], ["Of all attributions", "number"]], shares.map(([name, share]) => ({ cells: [name, bar(share)] })));
+  find("attribution").replaceChildren(
+    element("p", { class: "small" }, element("span", { class: "badge", "data-tone": found.drifted ? "warn" : null }, found.drifted ? "other features" : "as on the reference"), ` ${order}`),
+    table);
 }
 
 /** A sampled row in one line. */
