@@ -9,8 +9,6 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from monitor_stream.events.codec import decode_json
 from monitor_stream.events.fold import Batch, Changes, Fold, Limits, Message, Seat, Topic
@@ -32,8 +30,8 @@ CHAMPION = ModelSpec(
     segments=["city"],
     window_seconds=500.0,
     horizon_seconds=1500.0,
-    allowed_disorder_seconds=50.0,
-    duplicate_window_seconds=100.0,
+    allowed_disorder_seconds=25.0,
+    duplicate_window_seconds=300.0,
     drift=DriftRules(span_seconds=SPAN),
     created=1.0,
     compare=CompareRules(segment="city"),
@@ -45,7 +43,7 @@ Topics = Mapping[Topic, list[bytes]]
 
 
 def topics(source: int, *, paired: bool) -> Topics:
-    """What both versions answered, and the truth up to a span later; half of the ids are each one's own where not `paired`."""
+    """What both versions answered (half of the ids each, where not `paired`), and the truth, mostly up to a span later."""
     rng = np.random.default_rng(source)
     predictions: list[Prediction] = []
     labels: list[Label] = []
@@ -65,12 +63,14 @@ def topics(source: int, *, paired: bool) -> Topics:
                     segments={"city": ("oslo", "rome")[number % 3 == 0]},
                 )
             )
+        # Some labels come before their prediction, by less than the duplicate window.
+        delay = rng.uniform(-250.0, 0.0) if rng.random() < 0.3 else rng.uniform(0.0, SPAN)
         if rng.random() < 0.9:
             labels.append(
                 Label(
                     model="m",
                     prediction_id=identity,
-                    timestamp=float(at + rng.uniform(0.0, SPAN)),
+                    timestamp=float(at + delay),
                     label=truth,
                 )
             )
@@ -146,9 +146,10 @@ def run(logs: list[Topics], choice: random.Random | None = None) -> Found:
             elif message.topic == "incidents":
                 told.append(message)
 
-    while choice is not None and choice.random() > 0.01:
+    for _ in range(0 if choice is None else 250):
+        assert choice is not None
         process = choice.choice([*sources, judge])
-        process.read(choice.choice(list(process.log)), choice.choice([1, 20, 150, 400]))
+        process.read(choice.choice(list(process.log)), choice.choice([1, 20, 60]))
         if choice.random() < 0.5:
             publish(process)
         elif choice.random() < 0.2:
@@ -191,11 +192,8 @@ def test_the_better_version_is_found_and_told(story: tuple[list[Topics], Found])
         decode_json(Incident, event.value)
 
 
-@settings(max_examples=8)
-@given(choice=st.randoms(use_true_random=False))
-def test_batches_order_and_crashes_change_nothing(
-    story: tuple[list[Topics], Found], choice: random.Random
-) -> None:
+@pytest.mark.parametrize("seed", range(6))
+def test_batches_order_and_crashes_change_nothing(story: tuple[list[Topics], Found], seed: int) -> None:
     """Any split, any interleaving of topics and sources, crashes of either fold: the same comparisons, each event once."""
     logs, expected = story
-    assert run(logs, choice) == expected
+    assert run(logs, random.Random(seed)) == expected
