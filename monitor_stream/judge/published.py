@@ -13,6 +13,7 @@ from monitor_stream.events.spec import OTHER, ModelSpec, Reference
 from monitor_stream.events.tables import PERFORMANCE, PREDICTION, SCORE, TARGET, split_segment
 from monitor_stream.judge.estimates.estimate import estimate
 from monitor_stream.judge.moments import centre, mean_and_std
+from monitor_stream.judge.outliers import outlier_share
 from monitor_stream.judge.performance import metrics
 from monitor_stream.judge.service import latency_quantiles, timeouts
 from monitor_stream.judge.sums import Sums
@@ -45,6 +46,7 @@ def publish(
         label_delay_mean_seconds=_mean(sums.row("delay")),
         latency_quantiles=latency_quantiles(sums),
         timeouts=timeouts(sums, spec.service),
+        outlier_share=outlier_share(sums),
         estimates=estimate(sums, spec, contradicted=contradicted),
     )
 

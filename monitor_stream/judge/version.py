@@ -22,6 +22,7 @@ from monitor_stream.judge.error_watch import ErrorWatch
 from monitor_stream.judge.estimates.estimated_errors import EstimatedErrors
 from monitor_stream.judge.for_whom import ForWhom
 from monitor_stream.judge.history import DAYS, WINDOWS, History
+from monitor_stream.judge.outliers import KeptExamples, OutlierShare
 from monitor_stream.judge.persist import Journal, Kind, key, pack, unpack
 from monitor_stream.judge.published import publish
 from monitor_stream.judge.quality import Quality, Volume
@@ -88,6 +89,8 @@ class Version:
         self._volume = Volume(model, version, journal)
         self._service = Service(model, version, journal)
         self._attributions = Attributions(model, version, journal)
+        self._outliers = OutlierShare(model, version, journal)
+        self.examples = KeptExamples(model, version, journal)
         self._beginnings = Beginnings(model, version, journal)
         self._facts: list[Fact] = []
         self._segments = SegmentErrors(model, version, journal)
@@ -135,6 +138,7 @@ class Version:
             if table != "histograms":
                 self._add(table, windows, sums, spec, part.digest)
         self.drift.take(rows, spec)
+        self.examples.take(part.examples, self.spec)
         if rows.errors is not None:
             self.watch.errors.add(*rows.errors)
         for outcome, count in part.outcomes.items():
@@ -175,6 +179,7 @@ class Version:
         findings += self._quality.take(closed, self._specs.find)
         findings += self._volume.take(closed, watermark)
         findings += self._service.take(closed, self._specs.find)
+        findings += self._outliers.take(closed, self._specs.find)
         self._facts += self._beginnings.take(closed, self._specs.find)
         for window in settled:
             window.sums = essence(window.sums)
@@ -252,6 +257,10 @@ class Version:
             self._service.restore(data)
         for _, data in fields.get("attribution", ()):
             self._attributions.restore(data)
+        for _, data in fields.get("outliers", ()):
+            self._outliers.restore(data)
+        for _, data in fields.get("examples", ()):
+            self.examples.restore(data)
         for _, data in fields.get("beginnings", ()):
             self._beginnings.restore(data)
         for (start,), data in fields.get("settled", ()):
