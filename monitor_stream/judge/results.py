@@ -59,6 +59,7 @@ def _version(model: Model, version: Version) -> VersionResults:
         drift=cast(list[DriftSpan], version.drift.history.documents()),
         incidents_opened=model.incidents.opened(version.version),
         attribution=version.attribution,
+        service=spec.service,
         examples=version.examples.document(),
         reference_made=(spec.learned_until or spec.created or None) if has_reference(spec) else None,
         calibration=version.for_whom.found.calibration,
