@@ -8,7 +8,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from loadtest.evaluation import ablations, bike, carloan, comparison, detectors, estimates, flights, null
+from loadtest.evaluation import (
+    ablations,
+    bike,
+    carloan,
+    comparison,
+    detectors,
+    estimates,
+    fairness,
+    flights,
+    null,
+)
 from loadtest.evaluation.document import PAGE, Section, render
 
 PARTS: dict[str, Callable[[], Section]] = {
@@ -19,6 +29,7 @@ PARTS: dict[str, Callable[[], Section]] = {
     "flights": flights.section,
     "ablations": ablations.section,
     "comparison": comparison.section,
+    "fairness": fairness.section,
     "estimates": estimates.section,
 }
 
