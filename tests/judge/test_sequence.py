@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from monitor_stream.events.codec import decode_json, moment
 from monitor_stream.events.fold import Limits, Message
 from monitor_stream.events.results import Incident, ModelResults, VersionResults, Window
-from monitor_stream.events.spec import Baseline, ErrorScale, ModelSpec, Specs, Task
+from monitor_stream.events.spec import Baseline, ErrorScale, FairnessRules, ModelSpec, Specs, Task
 from monitor_stream.events.tables import PERFORMANCE, TableName, columns
 from monitor_stream.judge import Judge
 from monitor_stream.judge.detectors import ErrorMonitor
@@ -31,11 +31,17 @@ GROUPS: dict[TableName, tuple[str, ...]] = {
     "delay": ("",),
     "features": ("distance", "__score__"),
     "quality": ("duplicate", "late"),
+    "answers": ("", "carrier=UA", "carrier=AA"),
 }
 OF_TASK: dict[Task, dict[TableName, tuple[str, ...]]] = {
     "regression": {"errors": ("",)},
-    "binary": {"scores": ("negative", "positive")},
-    "multiclass": {"confusion": ("a\x1fa", "a\x1fb", "b\x1fb")},
+    "binary": {"scores": ("negative", "positive"), "calibration": ("", "carrier=UA", "carrier=AA")},
+    "multiclass": {
+        "confusion": ("a\x1fa", "a\x1fb", "b\x1fb"),
+        "calibration": ("", "carrier=UA", "carrier=AA"),
+        "group_classes": ("carrier=UA\x1fa", "carrier=AA\x1fa"),
+        "group_confusion": ("carrier=UA\x1fa\x1fa", "carrier=AA\x1fa\x1fb"),
+    },
 }
 
 
@@ -61,9 +67,11 @@ def stories(draw: st.DrawFn) -> Story:
         version="1",
         task=task,
         segments=["carrier"],
+        sensitive=["carrier"],
+        fairness=FairnessRules(min_group=10),
         window_seconds=WINDOW,
         horizon_seconds=HORIZON,
-        min_samples=100,
+        min_samples=20,
         error_scale=ErrorScale(0.25, 0.25),
         baseline={"mae": Baseline(0.3, 0.01, 10), "accuracy": Baseline(0.8, 0.01, 10)},
     )
@@ -323,7 +331,7 @@ def expected_metrics(tables: dict[str, dict[str, Any]], task: Task, group: str =
     row = np.array(tables.get("performance", {}).get(group, [0.0] * len(PERFORMANCE[task])))
     if group:
         return metrics(task, row)
-    scores, cells = tables.get("scores"), tables.get("confusion")
+    scores, cells, bins = (tables.get(name) for name in ("scores", "confusion", "calibration"))
     nothing = [0.0] * 400
     return metrics(
         task,
@@ -332,6 +340,7 @@ def expected_metrics(tables: dict[str, dict[str, Any]], task: Task, group: str =
         if scores
         else None,
         confusion={group: sums[0] for group, sums in cells.items()} if cells else None,
+        calibration=np.array(bins.get("", [0.0] * len(columns("calibration", task)))) if bins else None,
     )
 
 
