@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -47,6 +48,7 @@ _names = st.sampled_from(
         "latency_seconds",
         "error",
         "attributions",
+        "interval",
         "label",
         "x",
     ]
@@ -57,6 +59,8 @@ _known = st.fixed_dictionaries(
         "version": st.sampled_from(["1", "2", "0"]),
         "prediction_id": st.just("a"),
         "prediction": _scalar,
+        "scores": st.dictionaries(st.sampled_from(["dog", "1", "true"]), st.floats(0.0, 1.0), max_size=2),
+        "interval": st.tuples(_scalar, _scalar),
         "label": _scalar,
     },
 )
@@ -101,6 +105,11 @@ def test_no_record_raises(batches: list[tuple[Topic, list[bytes | None]]]) -> No
     assert sum(document["records"].values()) == read
     for message in outputs.messages:
         if message.topic == "deltas":
-            decode_delta(message.value)
+            sums = [
+                t.unpack()[2]
+                for v in decode_delta(message.value).versions.values()
+                for t in v.tables.values()
+            ]
+            assert all(np.isfinite(rows).all() for rows in sums)
         else:
             json.loads(message.value)
