@@ -29,9 +29,10 @@ def _add_window(out: Exposition, of: tuple[str, str, str], estimates: Estimates)
         out.add(catalogue.UNCERTAINTY, of, estimates.uncertainty)
     if estimates.values:
         out.add(catalogue.ESTIMATED_SAMPLES, of, estimates.n)
-    for metric in MEASURE_OF.keys() & estimates.values.keys():
-        out.add(catalogue.ESTIMATED, (model, version, metric, window), estimates.values[metric])
-    for metric in MEASURE_OF.keys() & estimates.bands.keys():
-        low, high = estimates.bands[metric]
-        out.add(catalogue.ESTIMATED_LOW, (model, version, metric, window), low)
-        out.add(catalogue.ESTIMATED_HIGH, (model, version, metric, window), high)
+    for metric in MEASURE_OF:
+        labels = (model, version, metric, window)
+        if metric in estimates.values:
+            out.add(catalogue.ESTIMATED, labels, estimates.values[metric])
+        if metric in estimates.bands:
+            out.add(catalogue.ESTIMATED_LOW, labels, estimates.bands[metric][0])
+            out.add(catalogue.ESTIMATED_HIGH, labels, estimates.bands[metric][1])

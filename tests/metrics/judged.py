@@ -22,6 +22,7 @@ from monitor_stream.events.results import (
     SegmentLoss,
     Suspect,
 )
+from monitor_stream.events.tables import grouped
 
 START = datetime(2013, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -179,7 +180,16 @@ def examples() -> list[Example]:
             "UA-1545",
             "distance",
             {"distance": 49_000.0, "carrier": "***"},
-        )
+        ),
+        Example(
+            int(START.timestamp()),
+            1.0,
+            78,
+            START.timestamp() + 90,
+            "9E-4105",
+            grouped("carrier", "origin"),
+            {"carrier": "9E", "origin": "LGA"},
+        ),
     ]
 
 

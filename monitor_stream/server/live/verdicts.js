@@ -6,6 +6,7 @@ import { drawReliability } from "./reliability.js";
 
 const find = (id) => document.getElementById(id);
 const UNDECIDED = "too early to say"; // left out by the server, as every default is
+const TOGETHER = "\u001f"; // between two features whose values never came together
 const LEANED_ON = 10; // features
 const TONES = { unfair: "bad", fair: "good", worse: "bad", better: "good" };
 
@@ -99,9 +100,9 @@ function showComparisons(comparisons) {
 
 function showOutliers(examples) {
   if (!examples.length) return find("outliers").replaceChildren();
-  fillTable(find("outliers"), [["Prediction", ""], ["When (UTC)", ""], ["Because of", ""], ["× its cut", "number"], ["Features", ""]],
+  fillTable(find("outliers"), [["Prediction", ""], ["Because of", ""], ["× its cut", "number"], ["Features", ""]],
     examples.map((each) => ({
-      cells: [each.prediction_id, moment(each.time * 1000), each.reason, number(each.score), element("span", { class: "row" }, row(each.features ?? {}))],
+      cells: [below(each.prediction_id, moment(each.time * 1000)), each.reason.replace(TOGETHER, " with "), number(each.score), element("span", { class: "row" }, row(each.features ?? {}))],
     })));
 }
 
