@@ -9,7 +9,7 @@ from typing import Final, Literal
 from monitor_stream.events.spec import Baseline, Task
 
 #: Where worse lies, by metric. Bias, base rate, mean score, and how often and by how wide intervals cover can leave their
-#: usual values either way without the model being more wrong: they have no limit.
+#: usual values either way without the model being more wrong; ECE is the larger, the fewer pairs: they have no limit.
 WORSE: Final[Mapping[str, Literal["above", "below"]]] = {
     "mae": "above",
     "rmse": "above",
@@ -23,13 +23,12 @@ WORSE: Final[Mapping[str, Literal["above", "below"]]] = {
     "auc": "below",
     "log_loss": "above",
     "brier": "above",
-    "ece": "above",
 }
 
 _OF_TASK: Final[Mapping[Task, frozenset[str]]] = {
     "regression": frozenset({"mae", "rmse", "wape", "r2"}),
-    "binary": frozenset({"accuracy", "precision", "recall", "f1", "auc", "log_loss", "brier", "ece"}),
-    "multiclass": frozenset({"accuracy", "macro_f1", "log_loss", "ece"}),
+    "binary": frozenset({"accuracy", "precision", "recall", "f1", "auc", "log_loss", "brier"}),
+    "multiclass": frozenset({"accuracy", "macro_f1", "log_loss"}),
 }
 _RANGE: Final[Mapping[str, tuple[float, float]]] = {
     "mae": (0.0, math.inf),

@@ -38,5 +38,12 @@ def test_every_metric_has_a_limit_or_none_on_purpose(task: Task) -> None:
     """Each metric there is knows its worse side, except those that have none."""
     names = metrics(task, np.zeros(len(PERFORMANCE[task]))).not_computable
     limited = limits(task, dict.fromkeys(names, Baseline(0.5, 0.01, 10)))
-    assert set(names) - set(limited) <= {"bias", "base_rate", "mean_score", "coverage", "interval_width"}
+    assert set(names) - set(limited) <= {
+        "bias",
+        "base_rate",
+        "mean_score",
+        "ece",
+        "coverage",
+        "interval_width",
+    }
     assert set(limited) <= set(WORSE)
