@@ -216,7 +216,10 @@ def _draws(seed: int) -> Iterator[tuple[str, bool, int, Draw]]:
 
 
 class Delay(msgspec.Struct, frozen=True, kw_only=True):
-    """How many spans a difference took, over the streams: median and 90th percentile, infinite where most were not decided."""
+    """How many spans a difference took, over the streams: median and 90th percentile, infinite where most were not decided.
+
+    `planned` is how many predictions a t-test takes that is planned for just this effect, at 90 % power, and looked at once.
+    """
 
     errors: str
     paired: bool
@@ -226,6 +229,7 @@ class Delay(msgspec.Struct, frozen=True, kw_only=True):
     late: float
     n: int
     wrong: float
+    planned: float
 
 
 def study(seed: int = 0) -> tuple[list[Rate], list[Delay]]:
@@ -278,6 +282,9 @@ def _delay(
         late=float(np.quantile(first, 0.9, method="higher")),
         n=spans.predictions,
         wrong=float((decided.any(-1) & (total > 0)).mean()),
+        planned=float(
+            (1.96 + 1.28) ** 2 * spans.variance.mean() * spans.predictions / spans.effect.mean() ** 2
+        ),
     )
 
 
@@ -315,7 +322,8 @@ def section() -> Section:
         ),
         _worst(rates),
         "**The challenger is better** by 1, 2 and 5 points of the error rate, or by 1, 2 and 5 % of the mean absolute error: days until "
-        "it is said so, and predictions of each version by then. A dash: not within the days that were simulated.",
+        "it is said so, and predictions of each version by then. A dash: not within the days that were simulated. *Planned* is a t-test for just this effect, looked at once (90 % power): "
+        "what one could do who knew the effect before, and knew that days do not differ.",
         Table(
             [
                 "errors",
@@ -325,6 +333,7 @@ def section() -> Section:
                 "days to decide, median",
                 "90 %",
                 "predictions, median",
+                "planned",
                 "decided the wrong way",
             ],
             [
@@ -336,6 +345,7 @@ def section() -> Section:
                     _days(d.median),
                     _days(d.late),
                     _predictions(d),
+                    round(d.planned),
                     _percent(d.wrong),
                 ]
                 for d in delays
