@@ -32,6 +32,7 @@ from monitor_stream.profile.estimator import of_losses
 from monitor_stream.profile.kinds import Verdict, judge
 from monitor_stream.profile.loss_rows import LossRows
 from monitor_stream.profile.outliers import outlier_rules
+from monitor_stream.profile.permutation import Predict, permutation_importance
 from monitor_stream.profile.readings import Survey, tally_rows
 from monitor_stream.profile.reference import readable_edges, reference
 from monitor_stream.profile.rounding import significant
@@ -108,6 +109,7 @@ def describe(
     sensitive: Sequence[str] = (),
     kinds: Mapping[str, Kind] | None = None,
     importance: Mapping[str, float] | None = None,
+    predict: Predict | None = None,
     drift_span_seconds: float = DAY,
     false_alarms_per_month: float = 1.0,
     methods: Mapping[str, Distance] | None = None,
@@ -139,7 +141,12 @@ def describe(
     kinds
         Column → kind, where the inferred one is wrong.
     importance
-        Feature → weight, such as a permutation importance: it weighs the share of drifted features.
+        Feature → weight, such as a permutation importance: it weighs the share of drifted features, and ranks those that may be
+        why something went wrong.
+    predict
+        The model, for those who have it at hand and no importance: rows in, of the library that `table` is of (a file's as a pyarrow
+        table), with the columns of the input; one score (of the positive class) or prediction a row out. It is asked about
+        2,000 rows, in which the values of one feature at a time are dealt out anew, five times: see `permutation_importance`.
     drift_span_seconds, false_alarms_per_month
         See `DriftRules`.
     methods, all_methods
@@ -191,6 +198,8 @@ def describe(
         for name in inputs
         if name in followed
     ]
+    if predict is not None and importance is not None:
+        raise SpecError("Give either `importance` or `predict`: weights of two kinds cannot be compared")
     spec = _spec(
         {
             "model": model,
@@ -207,6 +216,12 @@ def describe(
             **limits,
         }
     )
+    if predict is not None:
+        weights = permutation_importance(
+            table, rows, predict, spec, inputs=inputs, label=label, progress=progress
+        )
+        leaned_on = [msgspec.structs.replace(f, importance=weights[f.name]) for f in spec.features]
+        spec = msgspec.structs.replace(spec, features=leaned_on)
     judged = runs(held, spec.min_samples)
     measured = {
         key: Measured(reference=found, spans=tallies[name].of_runs(judged))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import re
@@ -30,13 +31,21 @@ def blocks(language: str) -> list[str]:
 
 def test_the_python_example_makes_a_spec() -> None:
     """The code of the page runs as it stands."""
-    [code] = blocks("python")
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        exec(compile(code, "profile.md", "exec"), {})  # noqa: S102 it is ours
-    spec = msgspec.json.decode(said.getvalue(), type=ModelSpec)
+    making, asking = blocks("python")
+    names: dict[str, object] = {}
+    spec = msgspec.json.decode(_printed(making, names), type=ModelSpec)
     assert [feature.name for feature in spec.features] == ["amount", "plan"]
     assert spec.drift.columns["amount"][0].spans > 0
+    importance = ast.literal_eval(_printed(asking, names))
+    assert importance.keys() == {"amount", "plan"}
+    assert importance["amount"] > 0.0
+
+
+def _printed(code: str, names: dict[str, object]) -> str:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(compile(code, "profile.md", "exec"), names)  # noqa: S102 it is ours
+    return said.getvalue()
 
 
 def test_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
