@@ -125,8 +125,9 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
 class GroupResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one sensitive group got: rates with their 95 % intervals, over `n` predictions and `scored` labels.
 
-    Names: binary ``selection_rate true_positive_rate false_positive_rate positive_predictive_value accuracy ece``; multiclass the
-    same with the class behind, ``selection_rate[cat]``; regression ``mean_prediction bias mae``.
+    Names: binary ``selection_rate true_positive_rate false_positive_rate positive_predictive_value accuracy calibration_bias ece``;
+    multiclass the same, the rates with the class behind, ``selection_rate[cat]``; regression ``mean_prediction bias mae``.
+    `calibration_bias` is mean score less the share that came true. `ece` has no interval.
     """
 
     value: str
@@ -140,7 +141,7 @@ FairnessVerdict = Literal["fair", "unfair", "too early to say"]
 
 
 class FairnessGap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The largest difference between two groups in one respect, with its 95 % interval.
+    """The largest difference between two groups in one respect, with an interval that holds those of all pairs at 95 %.
 
     `criterion`: ``demographic_parity equal_opportunity equalised_odds predictive_parity calibration`` (classification),
     ``mean_prediction bias mae`` (regression). `low` and `high` are of the difference; `ratio` is smaller over larger rate. The
