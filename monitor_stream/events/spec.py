@@ -347,6 +347,18 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
         return spec_key(self.model, self.version)
 
     @property
+    def group_names(self) -> list[str]:
+        """What its events are grouped by, each name once: segments, sensitive names, and those that pairs and `compare` name.
+
+        >>> ModelSpec(
+        ...     model="m", task="binary", segments=["a"], sensitive=["b", "a"], segment_pairs=[("a", "c")]
+        ... ).group_names
+        ['a', 'b', 'c']
+        """
+        others = [*(name for pair in self.segment_pairs for name in pair), self.compare.segment]
+        return [name for name in dict.fromkeys([*self.segments, *self.sensitive, *others]) if name]
+
+    @property
     def digest(self) -> str:
         """Twelve hexadecimal digits that name this spec: what a window was judged against."""
         return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()[:12]

@@ -35,7 +35,6 @@ from monitor_stream.observe.kinds import (
     numbers,
     timestamps,
 )
-from monitor_stream.observe.segments import segment_names
 from monitor_stream.observe.values import MAX_NUMBER
 from monitor_stream.observe.vectors import Vectors
 
@@ -97,7 +96,7 @@ class FeatureReader:
         self.learned = list(learned)
         self.learns = not spec.features
         self._named = {feature.name: feature for feature in spec.features}
-        self._wanted = segment_names(spec)
+        self._wanted = spec.group_names
         self._extras: list[str] = []
         self._loose: set[str] = set()
         self.categories: dict[str, Categories] = {}

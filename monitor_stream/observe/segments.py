@@ -25,12 +25,6 @@ Codes = npt.NDArray[np.uint16]
 ALL: Final = 0
 
 
-def segment_names(spec: ModelSpec) -> list[str]:
-    """What a spec's events are grouped by, each name once: segments, sensitive names, and what pairs are made of."""
-    paired = [name for pair in spec.segment_pairs for name in pair]
-    return list(dict.fromkeys([*spec.segments, *spec.sensitive, *paired]))
-
-
 class Segments:
     """Codes of groups, given in the order in which the topic brought them.
 
@@ -41,7 +35,7 @@ class Segments:
     """
 
     def __init__(self, spec: ModelSpec, known: Sequence[tuple[int, str]] = ()) -> None:
-        self._names = segment_names(spec)
+        self._names = spec.group_names
         pairs = {pair_name(*pair): pair for pair in spec.segment_pairs if pair_name(*pair) not in self._names}
         self.sensitive = [self._names.index(name) for name in dict.fromkeys(spec.sensitive)]
         self._limit = spec.max_segment_values

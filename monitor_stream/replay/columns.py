@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import chain
 
 import msgspec
 
@@ -90,9 +89,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
         if "version" not in given and "version" in features:
             single["version"] = None  # of something else: an app, a form
         segments = {
-            name: name
-            for name in (*spec.segments, *spec.sensitive, *chain.from_iterable(spec.segment_pairs))
-            if name in present and name not in features
+            name: name for name in spec.group_names if name in present and name not in features
         } | _named(given, "segment")
         scores = _named(given, "score")
         if not (single["prediction"] or single["score"] or single["error"] or scores):
