@@ -18,6 +18,7 @@ from loadtest.evaluation import (
     fairness,
     flights,
     null,
+    outliers,
 )
 from loadtest.evaluation.document import PAGE, Section, render
 
@@ -31,6 +32,7 @@ PARTS: dict[str, Callable[[], Section]] = {
     "comparison": comparison.section,
     "fairness": fairness.section,
     "estimates": estimates.section,
+    "outliers": outliers.section,
 }
 
 
