@@ -19,6 +19,7 @@ from monitor_stream.events.results import (
     ModelResults,
     Rolling,
     VersionResults,
+    Window,
 )
 from monitor_stream.incidents.why import carried, explain
 
@@ -50,6 +51,7 @@ def version_lines(version: VersionResults) -> Iterator[Line]:
         yield from _estimates(max(version.rolling.values(), key=lambda rolling: rolling.seconds))
     if version.contradiction is not None:
         yield from _contradiction(version.contradiction)
+    yield from _contradicted_days(version.days)
     yield from (Line("segment", carried(loss)) for loss in version.segment_losses[:_MOST])
     for fairness in version.fairness:
         yield from _fairness(fairness)
@@ -116,6 +118,18 @@ def _contradiction(said: Contradiction) -> Iterator[Line]:
             "estimates",
             f"borne out: errors are {said.gap:+.4g} [{said.low:+.4g}, {said.high:+.4g}] from what was foretold, "
             f"n {said.seen:,}{before}",
+        )
+
+
+def _contradicted_days(days: Iterable[Window]) -> Iterator[Line]:
+    """On how many days of those kept no estimate was to be believed."""
+    foretold = [day for day in days if day.estimates is not None and day.estimates.values]
+    marked = [day for day in foretold if day.estimates is not None and day.estimates.contradicted]
+    if marked:
+        yield Line(
+            "estimates",
+            f"contradicted by labels on {len(marked)} of {len(foretold)} days, the first {marked[0].start:%Y-%m-%d}, "
+            f"the last {marked[-1].start:%Y-%m-%d}",
         )
 
 

@@ -43,6 +43,12 @@ def test_estimates_that_agree_again_are_said_to() -> None:
     text = printed(changed(flight_late(), contradiction=contradiction(active=False)))
     assert "borne out: errors are +0.052" in text
     assert "contradicted 2 times before" in text
+    days = [
+        msgspec.structs.replace(day, estimates=estimates(900, contradicted=place in {3, 4}))
+        for place, day in enumerate(flight_late().versions["3"].days)
+    ]
+    marked = printed(changed(flight_late(), days=days))
+    assert "contradicted by labels on 2 of 90 days, the first 2012-12-04, the last 2012-12-05" in marked
     assert "CONTRADICTED" not in text
 
 
