@@ -12,7 +12,7 @@ from monitor_stream.judge.comparison.answers import Answers
 from monitor_stream.judge.persist import Journal, key, pack, unpack
 
 #: Samples of one version and span that are held for a model; beyond it the oldest spans are over before their time.
-MAX_HELD: Final = 200
+MAX_HELD: Final = 1_000
 
 #: Start and length of a span.
 SpanKey = tuple[int, float]

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from monitor_stream.events.codec import decode_json, encode_json
 from monitor_stream.events.delta import PAIRED_ROWS, Floats, PairedSample
 from monitor_stream.events.results import Comparison
 from monitor_stream.events.spec import DAY, HOUR, CompareRules, DriftRules, ModelSpec, Stage, Task
@@ -390,3 +391,20 @@ def test_an_id_that_comes_twice_counts_once() -> None:
         comparisons.advance(over(0), both())
         (found,) = comparisons.document()
         assert (found.n, found.challenger_error) == (len(ids), 0.0)
+
+
+@pytest.mark.parametrize("size", [1e100, 1e-200])
+def test_absurd_errors_are_compared_like_others(size: float) -> None:
+    """The largest and the smallest errors that OBSERVE lets through make finite numbers, and documents that can be read."""
+
+    def errors(day: int, ids: Any) -> Floats:
+        return np.random.default_rng([day, len(ids)]).exponential(size, len(ids))
+
+    comparisons, _ = run(
+        both("regression"), {"1": errors, "2": lambda day, ids: 0.5 * errors(day, ids)}, range(8)
+    )
+    (found,) = comparisons.document()
+    read = decode_json(Comparison, encode_json(found))
+    assert read == found
+    assert found.low <= found.effect <= found.high
+    assert (found.verdict, found.spans) == ("better", 8)
