@@ -6,6 +6,7 @@ the incident speaks of with all stretches of as many days in January and Februar
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -13,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from sklearn.isotonic import IsotonicRegression
 
 from loadtest.evaluation.document import Section, Table
 from monitor_stream.demo import events, flights
@@ -67,7 +69,15 @@ def judge() -> Year:
     )
     rows["score"], rows["late"] = score, late
     rows["day"] = rows["departure"] // int(DAY)
+    rows["gap"] = rows["error"] - _foretold(score, late, reference, model.threshold)
     return Year(rows, reference, spec, found)
+
+
+def _foretold(score: Floats, late: Floats, reference: Any, threshold: float) -> Floats:
+    """How likely each answer is to be wrong by its score, after the reference, as scikit-learn has it."""
+    known = reference & ~np.isnan(late)
+    chance: Floats = IsotonicRegression(out_of_bounds="clip").fit(score[known], late[known]).predict(score)
+    return np.where(score >= threshold, 1.0 - chance, chance)
 
 
 def _blocks(topic: Topic, events: Keyed) -> Iterator[tuple[Topic, Timed]]:
@@ -88,7 +98,8 @@ def section() -> Section:
         _months(year),
         "Every incident, and whether the rows bear it out. An incident is true when a finding that made it is, from its first day to "
         f"its last one that fired: at most {SELDOM:.0%} of the stretches of as many days in January and February (at most 29) are as "
-        "far out, reckoned from the rows by numpy. What is compared: the error rate (of a segment, what it has beyond all flights), the "
+        "far out, reckoned from the rows by numpy. What is compared: the error rate (of a segment, what it has beyond all flights), what it is "
+        "beside that which an isotonic map of the scores foretells, flights with two categories that January and February never had together, the "
         "total variation of a column from all reference rows, values that January and February never had.",
         _incidents(year, verdicts),
         f"{len(verdicts)} incidents, {sum(not found.true for found in verdicts)} of them false.",
@@ -164,6 +175,35 @@ def _error(year: Year, finding: Finding) -> Verdict:
     return _compare(what, rate(here), days, usual)
 
 
+def _contradiction(year: Year, finding: Finding) -> Verdict:
+    days, here = _span(year, finding)
+
+    def gap(rows: Any) -> float:
+        return abs(float(np.nanmean(year.rows["gap"][rows])))
+
+    return _compare(
+        "error rate beside what the scores foretell", gap(here), days, _stretches(year, days, gap)
+    )
+
+
+def _outliers(year: Year, finding: Finding) -> Verdict:
+    days, here = _span(year, finding)
+    new = np.zeros(len(here), bool)
+    for first, second in itertools.combinations(CATEGORIES, 2):
+        pairs = np.char.add(np.char.add(year.rows[first].astype(str), " "), year.rows[second].astype(str))
+        new |= ~np.isin(pairs, np.unique(pairs[year.reference]))
+
+    def share(rows: Any) -> float:
+        return float(new[rows].mean())
+
+    return _compare(
+        "share of flights with two categories that never came together",
+        share(here),
+        days,
+        _stretches(year, days, share),
+    )
+
+
 def _drift(year: Year, finding: Finding) -> Verdict:
     column = {"__score__": "score", "__target__": "late"}.get(finding.column, finding.column)
     if column not in year.rows:
@@ -208,6 +248,8 @@ def _volume(year: Year, finding: Finding) -> Verdict:
 
 _JUDGES: Final[dict[str, Callable[[Year, Finding], Verdict]]] = {
     "error": _error,
+    "contradiction": _contradiction,
+    "outliers": _outliers,
     "feature_drift": _drift,
     "prediction_drift": _drift,
     "label_drift": _drift,

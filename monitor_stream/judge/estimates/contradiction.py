@@ -174,7 +174,7 @@ class ContradictionWatch:
         self._learn(gap, run, variance)
         self._history.seen += run.n
         gap.starts.add(run.mean, spread)
-        newest = gap.starts.strongest(_alpha(self._history.times))
+        newest = gap.starts.strongest(_alpha(self._history.times - self._is_active))
         self._history.newest = newest
         if not self._is_active:
             if newest.certain > gap.scale.margin:
@@ -237,7 +237,7 @@ def _closed(gap: GapState, clock: float) -> Iterator[tuple[ErrorRun, ErrorRun]]:
 
 
 def _alpha(times: int) -> float:
-    """What is left for the next time; all of them together have α."""
+    """The share of one more, after so many times; all of them together have α."""
     return ALPHA / ((times + 1) * (times + 2))
 
 
