@@ -11,10 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from monitor_stream.events.codec import moment
-from monitor_stream.events.results import Explanation, Incident
+from monitor_stream.events.codec import decode_json, moment
+from monitor_stream.events.fold import Batch, Limits, Message, Seat, Topic
+from monitor_stream.events.results import Explanation, Incident, ModelResults
 from monitor_stream.events.spec import DAY, HOUR, Baseline, ErrorScale, Feature, ModelSpec, Specs
+from monitor_stream.judge import Judge
 from monitor_stream.judge.drift.reference import categorical_reference, numeric_reference
+from monitor_stream.observe import Observe
 from monitor_stream.replay.run import Replay, replay
 from monitor_stream.replay.table import Timed
 
@@ -173,3 +176,70 @@ def test_the_event_carries_the_why(found: Replay) -> None:
     assert all(incident.why is not None for incident in incidents)
     data = msgspec.json.encode(incidents[-1])
     assert msgspec.json.decode(data, type=Incident) == incidents[-1]
+
+
+def told(portions: tuple[int, int], *, sources: int, restarts: bool) -> tuple[list[Incident], list[Incident]]:
+    """What is published of incidents, and what is shown in the end, where so many predictions and labels are read at a time."""
+    predictions, labels, *_ = events(np.random.default_rng(1))
+    specs, judged = Specs([spec()]), list[Message]()
+    state: dict[str, bytes] = {}
+    judge = Judge.restore(state, Seat(partition=0, partitions=1, epoch=1), specs, Limits())
+    folds = [
+        Observe.restore({}, Seat(partition=at, partitions=sources, epoch=1), specs, Limits())
+        for at in range(sources)
+    ]
+    read = {"predictions": 0, "labels": 0}
+    deltas = 0
+    topics: list[tuple[Topic, list[bytes], int]] = [
+        ("predictions", predictions, portions[0]),
+        ("labels", labels, portions[1]),
+    ]
+    while any(read[topic] < len(values) for topic, values, _ in topics):
+        for topic, values, portion in topics:
+            new = range(read[topic], min(read[topic] + portion, len(values)))
+            read[topic] = new.stop
+            for at, fold in enumerate(folds):
+                mine = [values[number] for number in new if number % sources == at]
+                fold.apply(
+                    Batch(
+                        topic=topic,
+                        offsets=range(len(mine)),
+                        timestamps=[BEGIN + 9 * DAY] * len(mine),
+                        values=mine,
+                    )
+                )
+        for fold in folds:
+            fresh = [message.value for message in fold.drain().messages if message.topic == "deltas"]
+            fold.changes()
+            judge.apply(
+                Batch(
+                    topic="deltas",
+                    offsets=range(deltas, deltas + len(fresh)),
+                    timestamps=[0.0] * len(fresh),
+                    values=fresh,
+                )
+            )
+            deltas += len(fresh)
+        judged += judge.drain().messages
+        changes = judge.changes()
+        if restarts:
+            state |= changes.puts
+            for name in changes.deletes:
+                state.pop(name, None)
+            judge = Judge.restore(state, Seat(partition=0, partitions=1, epoch=1), specs, Limits())
+    judge.finish()
+    end = judge.drain()
+    judged += end.messages
+    [document] = [decode_json(ModelResults, data) for data in end.results.values() if data is not None]
+    published = [decode_json(Incident, message.value) for message in judged if message.topic == "incidents"]
+    return published, document.incidents
+
+
+def test_portions_workers_and_restarts_change_no_word_of_it() -> None:
+    """All at once, by the half day, with predictions days ahead of their labels, in two partitions, with a restart at every step."""
+    expected = told((100_000, 100_000), sources=1, restarts=False)
+    published, shown = expected
+    assert published
+    assert all(incident.why is not None for incident in (*published, *shown))
+    assert told((300, 300), sources=1, restarts=True) == expected
+    assert told((1_700, 300), sources=2, restarts=True) == expected
