@@ -15,7 +15,7 @@ SCHEMA: Final = b"3"
 
 Kind = Literal[
     "model", "incidents", "resolved", "version", "spec", "monitor", "detections", "held", "window", "shown", "day", "shown_day",
-    "quality", "volume", "segment", "outliers", "examples", "service", "why", "beginnings", "attribution", "contradiction", "estimates",
+    "quality", "volume", "segment", "outliers", "examples", "service", "why", "beginnings", "jumps", "attribution", "contradiction", "estimates",
     "comparison", "paired",
     "for_whom", "settled",
     "drift", "span", "sampled", "shown_drift", "learned", "rows", "vectors",

@@ -37,6 +37,7 @@ from monitor_stream.judge.totals import Totals, TotalsState
 from monitor_stream.judge.why import Changed, Fact
 from monitor_stream.judge.why.beginnings import Beginnings
 from monitor_stream.judge.why.carriers import carriers
+from monitor_stream.judge.why.jumps import Jumps
 from monitor_stream.judge.windows import OpenWindow, Windows
 
 
@@ -92,6 +93,7 @@ class Version:
         self._outliers = OutlierShare(model, version, journal)
         self.examples = KeptExamples(model, version, journal)
         self._beginnings = Beginnings(model, version, journal)
+        self._jumps = Jumps(model, version, journal)
         self._facts: list[Fact] = []
         self._segments = SegmentErrors(model, version, journal)
         self.for_whom = ForWhom(model, version, journal)
@@ -181,6 +183,7 @@ class Version:
         findings += self._service.take(closed, self._specs.find)
         findings += self._outliers.take(closed, self._specs.find)
         self._facts += self._beginnings.take(closed, self._specs.find)
+        self._facts += self._jumps.take(closed)
         for window in settled:
             window.sums = essence(window.sums)
         if closed or settled:
@@ -263,6 +266,8 @@ class Version:
             self.examples.restore(data)
         for _, data in fields.get("beginnings", ()):
             self._beginnings.restore(data)
+        for _, data in fields.get("jumps", ()):
+            self._jumps.restore(data)
         for (start,), data in fields.get("settled", ()):
             self.for_whom.restore_day(start, data)
         for _, data in fields.get("for_whom", ()):

@@ -48,6 +48,7 @@ def test_settled_windows_and_fed_errors_are_deleted() -> None:
     assert kinds == [
         '["beginnings"',
         '["for_whom"',
+        '["jumps"',
         '["model"',
         '["monitor"',
         '["quality"',
