@@ -95,19 +95,17 @@ class Standing(msgspec.Struct, array_like=True):
         low, high = self.evidence.interval(alpha, bounded=bounded)
         return max(low, 0.0 - limit), min(high, limit)
 
-    def decide(self, alpha: float, minimum_effect: float, at: float, *, bounded: bool) -> bool:
-        """Look at the evidence, at the end of a span; whether the verdict is another one now.
+    def decide(self, alpha: float, minimum_effect: float, at: float, *, bounded: bool) -> None:
+        """Look at the evidence, at the end of a span.
 
         A verdict stays until the evidence says another one: that it is too early to say is no news by then.
         """
         if self.evidence.weight < LEAST:
-            return False
+            return
         low, high = self.evidence.interval(alpha, bounded=bounded)
         found = verdict(low, high, minimum_effect)
-        if found in {"too early to say", self.verdict}:
-            return False
-        self.verdict, self.decided = found, at
-        return True
+        if found not in {"too early to say", self.verdict}:
+            self.verdict, self.decided = found, at
 
 
 def verdict(low: float, high: float, minimum_effect: float) -> ComparisonVerdict:

@@ -67,20 +67,23 @@ class Trial(msgspec.Struct, array_like=True):
         self.overlap.add(len(both.challenger), smaller(challenger, champion))
         self.until = end
         if self.overlap.paired is not False:
-            for value, part in self._followed(self.by_pairs, both):
-                self.by_pairs[value].add_pairs(part.challenger, part.champion)
+            for standing, part in self._followed(self.by_pairs, both):
+                standing.add_pairs(part.challenger, part.champion)
         if self.overlap.paired is not True:
-            for value, part in self._followed(self.unpaired, all_of_both):
-                self.unpaired[value].add_unpaired(part.challenger, part.champion)
-        if self.overlap.paired is None:
-            return
-        if self.overlap.paired:
+            for standing, part in self._followed(self.unpaired, all_of_both):
+                standing.add_unpaired(part.challenger, part.champion)
+        if self.overlap.paired is not None:
+            self._decide(end)
+
+    def _decide(self, at: float) -> None:
+        """Let the way that the versions are not compared go, and look at the other."""
+        if self._is_paired():
             self.unpaired = {}
         else:
             self.by_pairs = {}
         for value, standing in self._standings().items():
-            rules = self.terms.rules
-            standing.decide(self._alpha(value), rules.minimum_effect, end, bounded=self.terms.bounded)
+            least = self.terms.rules.minimum_effect
+            standing.decide(self._alpha(value), least, at, bounded=self.terms.bounded)
 
     def news(self, model: str) -> Comparison | None:
         """The comparison where it says that the challenger is better, or worse, and did not say so before."""
@@ -96,8 +99,8 @@ class Trial(msgspec.Struct, array_like=True):
         standings = {"": Standing()} | known
         return [self._document(model, value, standings[value]) for value in sorted(standings)]
 
-    def _followed(self, known: dict[str, Standing], span: Together) -> list[tuple[str, Together]]:
-        """The parts of a span by value; new values are taken up while there is room."""
+    def _followed(self, known: dict[str, Standing], span: Together) -> list[tuple[Standing, Together]]:
+        """The standings, and what a span has for each; new values are taken up while there is room."""
         if self.terms.rules.segment:
             values, counts = np.unique(span.challenger_values, return_counts=True)
             room = MAX_VALUES + 1 - len(known | {"": None})
@@ -105,7 +108,7 @@ class Trial(msgspec.Struct, array_like=True):
             new = [value for _, value in by_size if value and value not in known][:room]
             known |= {value: Standing() for value in new}
         known.setdefault("", Standing())
-        return [(value, span.of(value) if value else span) for value in known]
+        return [(standing, span.of(value) if value else span) for value, standing in known.items()]
 
     def _standings(self) -> dict[str, Standing]:
         return self.by_pairs if self._is_paired() else self.unpaired
