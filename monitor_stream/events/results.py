@@ -490,6 +490,7 @@ class Rolling(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     metrics: Metrics
     estimates: Estimates | None = None
+    latency_quantiles: dict[str, float] = {}  # as in `Window`
 
 
 class VersionResults(msgspec.Struct, frozen=True, kw_only=True):

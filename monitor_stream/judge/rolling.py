@@ -14,6 +14,7 @@ from monitor_stream.events.spec import ModelSpec
 from monitor_stream.events.tables import TableName
 from monitor_stream.judge.estimates.estimate import estimate
 from monitor_stream.judge.published import overall
+from monitor_stream.judge.service import latency_quantiles
 from monitor_stream.judge.sums import Rows, Sums
 from monitor_stream.judge.windows import OpenWindow
 
@@ -30,6 +31,7 @@ _WHOLE: Final[tuple[TableName, ...]] = (
     "calibration",
     "estimates",
     "proxies",
+    "latencies",
 )  # of these, the group of all predictions counts
 _CELLS: Final[tuple[TableName, ...]] = ("scores", "confusion", "estimated_scores", "estimated_confusion")
 
@@ -81,6 +83,7 @@ def _merge(
         n=merged.total("traffic", 0),
         metrics=overall(merged, spec),
         estimates=estimate(merged, spec, contradicted=contradicted),
+        latency_quantiles=latency_quantiles(merged),
     )
 
 

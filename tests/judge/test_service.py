@@ -9,15 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor_stream.events.codec import decode_json
 from monitor_stream.events.latency_bins import GROWTH, latency_bin
-from monitor_stream.events.results import Finding
+from monitor_stream.events.results import Finding, Incident, ModelResults
 from monitor_stream.events.spec import ModelSpec, ServiceRules
-from monitor_stream.events.tables import LATENCY_BINS
+from monitor_stream.events.tables import LATENCY_BINS, TableName
 from monitor_stream.judge.persist import Journal
 from monitor_stream.judge.service import MIN_PREDICTIONS, Service, latency_quantiles, slower, timeouts
 from monitor_stream.judge.sums import Rows, Sums
 from monitor_stream.judge.windows import OpenWindow
+from tests.judge.deltas import Row, Source, batch, judge, part
 
+BEGIN = 1_362_096_000
 RULES = ServiceRules(latency_seconds=0.2, quantile=0.99, failed_share=0.01, timeout_seconds=30.0)
 
 
@@ -164,3 +167,37 @@ def test_a_restart_changes_nothing() -> None:
         state = next(data for name, data in journal.take().puts.items() if "service" in name)
     assert found == expected
     assert any(finding.firing for finding in found)
+
+
+def test_windows_and_rolling_spans_tell_them() -> None:
+    """Quantiles of a window, of the spans merged of windows that have settled since, and the time-outs of each window."""
+    spec = ModelSpec(model="m", version="1", task="multiclass", horizon_seconds=60.0, service=RULES)
+    fold, source = judge(spec), Source()
+    times = {BEGIN: [0.1] * 99 + [40.0], BEGIN + 300: [0.4] * 300}
+    for start, seconds in times.items():
+        rows: dict[TableName, list[Row]] = {
+            "traffic": [(start, "", [float(len(seconds)), 0.0])],
+            "latencies": [(start, "", counted(seconds).tolist())],
+        }
+        fold.apply(batch(source.delta({"1": part(spec, rows)}, start + 400.0)))
+    found = fold.drain()
+    [document] = [decode_json(ModelResults, data) for data in found.results.values() if data is not None]
+    version = document.versions["1"]
+    first, second = version.windows
+    assert (first.timeouts, second.timeouts) == (1, 0)
+    assert first.latency_quantiles["0.5"] == pytest.approx(0.1, rel=0.06)
+    assert second.latency_quantiles["0.99"] == pytest.approx(0.4, rel=0.06)
+    assert version.rolling["5m"].latency_quantiles == second.latency_quantiles
+    assert version.rolling["1h"].latency_quantiles["0.5"] == pytest.approx(0.4, rel=0.06)
+    assert version.rolling["1h"].latency_quantiles["0.9"] == version.rolling["1d"].latency_quantiles["0.9"]
+
+
+def test_an_objective_that_is_missed_opens_an_incident() -> None:
+    """At once, as a page, in words."""
+    spec = ModelSpec(model="m", version="1", task="multiclass", horizon_seconds=60.0, service=RULES)
+    fold, source = judge(spec), Source()
+    rows: dict[TableName, list[Row]] = {"traffic": [(BEGIN, "", [1000.0, 200.0])]}
+    fold.apply(batch(source.delta({"1": part(spec, rows)}, BEGIN + 900.0)))
+    [incident] = [decode_json(Incident, m.value) for m in fold.drain().messages if m.topic == "incidents"]
+    assert (incident.severity, incident.signals) == ("critical", ["service"])
+    assert "20% of 1,000 predictions failed, 1% may" in incident.summary
