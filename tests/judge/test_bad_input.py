@@ -82,6 +82,12 @@ BROKEN: dict[str, Callable[[Delta], Delta]] = {
     "more errors than times": of_version(scored=Scored(b"", np.zeros(1).tobytes())),
     "an error not a number": of_version(scored=scored([(float(T), NAN)])),
     "an order in no calendar": of_version(scored=scored([(1e18, 1.0)])),
+    "an infinite foretold error": of_version(
+        scored=Scored.pack(np.array([float(T)]), np.array([1.0]), np.array([math.inf]))
+    ),
+    "more errors than were foretold": of_version(
+        scored=Scored.pack(np.array([float(T)] * 2), np.array([1.0] * 2), np.array([0.5]))
+    ),
     "a pair without an error": of_version(paired=[paired(errors=(0.5,))]),
     "a pair whose error is no number": of_version(paired=[paired(errors=(0.5, NAN))]),
     "pairs in no order": of_version(paired=[paired(hashes=(7, 3))]),

@@ -105,8 +105,11 @@ class EstimatedErrors:
     def _end(self, spec: ModelSpec) -> None:
         """Close the run where it holds enough."""
         state = self._state
-        found = estimate(Sums.unpack(state.tables), spec)
-        if found is not None and found.n >= spec.min_samples:
+        sums = Sums.unpack(state.tables)
+        if sums.total("estimates", 0) < spec.min_samples:
+            return
+        found = estimate(sums, spec)
+        if found is not None:
             run = Judged(state.start, state.end, found.n, found.values, state.digest)
             self._state = EstimatesState(state.digest, waiting=[*state.waiting, run])
 
