@@ -500,6 +500,7 @@ def _score_binary(sums: Sums, group: str, event: Mapping[str, Any], said: float,
     sums.add("score", group, value=score)
     if not group:
         sums.count("of score", score, truth)
+        _hold_against(sums, score, came_true=bool(truth))
 
 
 def _score_class(sums: Sums, group: str, event: Mapping[str, Any], said: str, truth: str) -> None:
@@ -507,11 +508,33 @@ def _score_class(sums: Sums, group: str, event: Mapping[str, Any], said: str, tr
         sums.count("bad", group)
     if not group:
         sums.count("confusion", said, truth)
-    share = (event.get("scores") or {}).get(truth)
+    scores = event.get("scores") or {}
+    if scores and not group:
+        _hold_against(sums, _single(max(scores.values())), came_true=said == truth)
+    share = scores.get(truth)
     if share is not None:
-        (share,) = struct.unpack("f", struct.pack("f", share))
+        share = _single(share)
         sums.count("with_score", group)
         sums.add("log_loss", group, value=-math.log(min(max(share, 1e-15), 1.0)))
+
+
+def _single(share: float) -> float:
+    """As a number of 32 bits."""
+    (rounded,) = struct.unpack("f", struct.pack("f", share))
+    return float(rounded)
+
+
+def _hold_against(sums: Sums, score: float, *, came_true: bool) -> None:
+    """A score, and whether it came true, in ten bins of equal width that hold their upper end."""
+    where = sum(score > edge / 10 for edge in range(1, 10))
+    sums.count("calibration", where)
+    sums.add("calibration", where, value=score - came_true)
+
+
+def _calibration_error(sums: Sums) -> float | None:
+    """The mean distance of scores from what came true, by bins."""
+    n = sum(count for name, count in sums.counts.items() if name[0] == "calibration")
+    return sum(abs(sums.sum("calibration", where)) for where in range(10)) / n if n else None
 
 
 def metrics(sums: Sums, task: str, group: str = "") -> dict[str, float]:
@@ -558,6 +581,8 @@ def _metrics_of_two(sums: Sums, group: str, n: int) -> dict[str, float]:
         found["mean_score"] = sums.sum("score", group) / scored
     if not group and (area := _auc(sums)) is not None:
         found["auc"] = area
+    if not group and (off := _calibration_error(sums)) is not None:
+        found["ece"] = off
     return found
 
 
@@ -592,4 +617,6 @@ def _metrics_of_classes(sums: Sums, group: str, n: int) -> dict[str, float]:
             for name in {side for pair in pairs for side in pair}
         ]
         found["macro_f1"] = math.fsum(shares) / len(shares)
+        if (off := _calibration_error(sums)) is not None:
+            found["ece"] = off
     return found
