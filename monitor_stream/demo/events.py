@@ -61,6 +61,7 @@ def describe(flights: Any, model: LateModel) -> ModelSpec:
         label="late",
         time="departure",
         segments=("carrier", "origin"),
+        sensitive=("origin",),  # are those who leave from one airport promised more than the others?
         threshold=model.threshold,
         window_seconds=HOUR,
         horizon_seconds=HORIZON_SECONDS,
