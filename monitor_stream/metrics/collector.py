@@ -37,7 +37,7 @@ _SPECIAL = frozenset({PREDICTION, SCORE, TARGET})
 #: What stands for the feature where rows are looked at as a whole.
 _ROWS = "__rows__"
 #: What looks at rows as a whole; other columns beside it are vectors, judged by their centroids.
-_WHOLE = frozenset({"reconstruction_error", "domain_classifier"})
+_WHOLE = frozenset({"reconstruction_error", "domain_classifier", "half_space_trees"})
 _VECTOR = "centroid"
 #: Outcomes that belong to a version; the others belong to the model. Both begin at zero.
 _OF_VERSION = ("joined", "expired", "evicted")

@@ -110,5 +110,5 @@ def test_a_described_model_is_judged_from_its_first_day() -> None:
     rows = [
         [method.drifted for method in span.multivariate if method.value is not None] for span in found.drift
     ]
-    assert [len(drifted) for drifted in rows] == [0] * 7 + [2] * 5
+    assert [len(drifted) for drifted in rows] == [0] * 7 + [3] * 5
     assert [any(drifted) for drifted in rows] == [False] * 9 + [True] * 3

@@ -7,7 +7,7 @@ from typing import Final
 
 from monitor_stream.events.results import ColumnDrift, DriftSpan, Finding, Signal
 from monitor_stream.events.tables import PREDICTION, SCORE, TARGET
-from monitor_stream.judge.drift.multivariate.rows import CLASSIFIER, RECONSTRUCTION
+from monitor_stream.judge.drift.multivariate.rows import CLASSIFIER, HALF_SPACES, RECONSTRUCTION
 from monitor_stream.judge.drift.vectors import CENTROID, DRIFTED_COMPONENTS
 
 #: Bins or categories that a sentence names.
@@ -24,6 +24,7 @@ _SUBJECT: Final = {
     TARGET: "the label",
     RECONSTRUCTION: "the way in which features go together",
     CLASSIFIER: "rows as a whole",
+    HALF_SPACES: "how seldom rows like these are",
 }
 
 

@@ -14,15 +14,19 @@ from monitor_stream.events.spec import Reference
 from monitor_stream.judge.drift.bins import NotComputableError
 from monitor_stream.judge.drift.multivariate.classifier import separability, standard_error
 from monitor_stream.judge.drift.multivariate.encoding import Encoding
+from monitor_stream.judge.drift.multivariate.half_spaces import half_spaces
 from monitor_stream.judge.drift.multivariate.reconstruction import reconstruction
 
 RECONSTRUCTION: Final = "reconstruction_error"
 CLASSIFIER: Final = "domain_classifier"
+HALF_SPACES: Final = "half_space_trees"
 #: Fewer rows, on either side, are not judged.
 MIN_ROWS: Final = 100
-#: The least effect that counts: a tenth of the usual reconstruction error; .05 of AUC (Evidently alarms at .55).
+#: The least effect that counts: a tenth of the usual reconstruction error; .05 of AUC (Evidently alarms at .55); a quarter of the standard
+#: deviation of a row's score.
 RECONSTRUCTION_FLOOR: Final = 0.1
 CLASSIFIER_FLOOR: Final = 0.05
+HALF_SPACES_FLOOR: Final = 0.25
 
 
 def judge_rows(
@@ -33,9 +37,10 @@ def judge_rows(
     *,
     design_effect: float = 1.0,
 ) -> list[ColumnDrift]:
-    """PCA reconstruction error and domain classifier over sampled rows.
+    """PCA reconstruction error, domain classifier and half-space trees over sampled rows.
 
-    `value` of the first is by which share the mean error differs from the reference's, of the second the AUC.
+    `value` of the first is by which share the mean error differs from the reference's, of the second the AUC, of the third by how
+    many standard deviations of a row's score the mean score does.
 
     Parameters
     ----------
@@ -45,7 +50,7 @@ def judge_rows(
     references
         Of each column, in order; columns without one are left out.
     alpha
-        The level that both tests share, half each.
+        The level that the tests share, a third each.
     design_effect
         How many times the variance of independent rows the reference's spans had: see `spread.design_effect`.
 
@@ -59,7 +64,7 @@ def judge_rows(
     >>> rows = np.random.default_rng(0).normal(size=(900, 1))
     >>> together = np.hstack((rows, rows))
     >>> [found.drifted for found in judge_rows(together[:500], together[500:], [delay, delay], 0.01)]
-    [False, False]
+    [False, False, False]
     """
     encoding = Encoding.of(references)
     try:
@@ -67,13 +72,14 @@ def judge_rows(
     except NotComputableError as error:
         return [
             ColumnDrift(column=name, n=len(now), not_computable=str(error))
-            for name in (RECONSTRUCTION, CLASSIFIER)
+            for name in (RECONSTRUCTION, CLASSIFIER, HALF_SPACES)
         ]
     left, right = encoding.encode(before), encoding.encode(now)
     stretch = math.sqrt(design_effect)
     return [
-        _reconstruction(left, right, alpha / 2.0, stretch),
-        _classifier(left, right, alpha / 2.0, stretch),
+        _reconstruction(left, right, alpha / 3.0, stretch),
+        _classifier(left, right, alpha / 3.0, stretch),
+        _half_spaces(left, right, alpha / 3.0, stretch),
     ]
 
 
@@ -92,19 +98,32 @@ def _reconstruction(before: Floats, now: Floats, alpha: float, stretch: float) -
     except NotComputableError as error:
         return ColumnDrift(column=RECONSTRUCTION, n=len(now), not_computable=str(error))
     spread = found.error * stretch
-    # A normal number, either way.
+    return _either_way(RECONSTRUCTION, len(now), found.value, spread, alpha, floor=RECONSTRUCTION_FLOOR)
+
+
+def _half_spaces(before: Floats, now: Floats, alpha: float, stretch: float) -> ColumnDrift:
+    try:
+        found = half_spaces(before, now)
+    except NotComputableError as error:
+        return ColumnDrift(column=HALF_SPACES, n=len(now), not_computable=str(error))
+    spread = found.error * stretch
+    return _either_way(HALF_SPACES, len(now), abs(found.value), spread, alpha, floor=HALF_SPACES_FLOOR)
+
+
+def _either_way(
+    column: str, n: int, value: float, spread: float, alpha: float, *, floor: float
+) -> ColumnDrift:
+    """The size of a number that is normal around 0 where nothing moved."""
     usual = spread * math.sqrt(2.0 / math.pi)
-    limit = max(float(-special.ndtri(alpha / 2.0)) * spread, usual + RECONSTRUCTION_FLOOR)
+    limit = max(float(-special.ndtri(alpha / 2.0)) * spread, usual + floor)
     return ColumnDrift(
-        column=RECONSTRUCTION,
-        n=len(now),
-        value=found.value,
+        column=column,
+        n=n,
+        value=value,
         expected=usual,
         threshold=limit,
-        p_value=float(2.0 * special.ndtr(-found.value / spread))
-        if spread > 0.0
-        else float(found.value == 0.0),
-        drifted=found.value >= limit,
+        p_value=float(2.0 * special.ndtr(-value / spread)) if spread > 0.0 else float(value == 0.0),
+        drifted=value >= limit,
     )
 
 
