@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -17,6 +18,9 @@ from monitor_stream.events.results import Explanation, Incident, ModelResults
 from monitor_stream.events.spec import DAY, HOUR, Baseline, ErrorScale, Feature, ModelSpec, Specs
 from monitor_stream.judge import Judge
 from monitor_stream.judge.drift.reference import categorical_reference, numeric_reference
+from monitor_stream.judge.persist import unpack
+from monitor_stream.judge.why import Fact, Sampled
+from monitor_stream.judge.why.diary import DiaryState
 from monitor_stream.observe import Observe
 from monitor_stream.replay.run import Replay, replay
 from monitor_stream.replay.table import Timed
@@ -151,15 +155,30 @@ def test_rows_from_either_side_are_shown(found: Replay) -> None:
     assert {each["distance"] for each in told.after} <= days[BROKEN]
 
 
-def test_nothing_is_shown_of_what_nobody_may_see() -> None:
-    """Masked features are hidden in every row; where no examples may be stored there are none, in no state and no message."""
-    hidden = run(spec(masked=["distance"]))
-    told = why(hidden.incidents)
-    assert {each["distance"] for each in (*told.before, *told.after)} == {"***"}
-    none = run(spec(store_examples=False))
-    told = why(none.incidents)
-    assert told.before == told.after == []
-    assert [suspect.feature for suspect in told.suspects] == ["distance"]
+def test_masked_features_are_hidden() -> None:
+    """In every row, on either side."""
+    found = why(run(spec(masked=["distance"])).incidents)
+    assert {each["distance"] for each in (*found.before, *found.after)} == {"***"}
+
+
+def test_rows_are_kept_only_where_examples_may_be() -> None:
+    """Where the spec says no there are none in what is shown, in what is published, and in what is stored to explain."""
+    whole = 100_000, 100_000
+    *_, state = told(whole, sources=1, which=spec())
+    assert any(isinstance(fact, Sampled) for fact in facts(state))
+    published, shown, state = told(whole, sources=1, which=spec(store_examples=False))
+    assert facts(state)
+    assert not any(isinstance(fact, Sampled) for fact in facts(state))
+    for incident in (*published, *shown):
+        assert incident.why is not None
+        assert incident.why.before == incident.why.after == []
+    assert [suspect.feature for suspect in why(shown).suspects] == ["distance"]
+
+
+def facts(state: Mapping[str, bytes]) -> list[Fact]:
+    """All that is stored to explain incidents."""
+    diaries = [unpack(DiaryState, data) for name, data in state.items() if name.startswith('["why"')]
+    return [fact for diary in diaries for fact in (*diary.waiting, *diary.kept)]
 
 
 def test_another_version_that_began_at_the_time_is_named() -> None:
@@ -178,10 +197,14 @@ def test_the_event_carries_the_why(found: Replay) -> None:
     assert msgspec.json.decode(data, type=Incident) == incidents[-1]
 
 
-def told(portions: tuple[int, int], *, sources: int, restarts: bool) -> tuple[list[Incident], list[Incident]]:
-    """What is published of incidents, and what is shown in the end, where so many predictions and labels are read at a time."""
+def told(
+    portions: tuple[int, int], *, sources: int, which: ModelSpec, restarts: bool = False
+) -> tuple[list[Incident], list[Incident], dict[str, bytes]]:
+    """What is published of incidents, what is shown, and what is stored in the end, where so many predictions and labels are read
+    at a time.
+    """
     predictions, labels, *_ = events(np.random.default_rng(1))
-    specs, judged = Specs([spec()]), list[Message]()
+    specs, judged = Specs([which]), list[Message]()
     state: dict[str, bytes] = {}
     judge = Judge.restore(state, Seat(partition=0, partitions=1, epoch=1), specs, Limits())
     folds = [
@@ -221,25 +244,31 @@ def told(portions: tuple[int, int], *, sources: int, restarts: bool) -> tuple[li
             )
             deltas += len(fresh)
         judged += judge.drain().messages
-        changes = judge.changes()
+        store(judge, state)
         if restarts:
-            state |= changes.puts
-            for name in changes.deletes:
-                state.pop(name, None)
             judge = Judge.restore(state, Seat(partition=0, partitions=1, epoch=1), specs, Limits())
     judge.finish()
     end = judge.drain()
     judged += end.messages
     [document] = [decode_json(ModelResults, data) for data in end.results.values() if data is not None]
     published = [decode_json(Incident, message.value) for message in judged if message.topic == "incidents"]
-    return published, document.incidents
+    store(judge, state)
+    return published, document.incidents, state
+
+
+def store(judge: Judge, state: dict[str, bytes]) -> None:
+    """As a commit does."""
+    changes = judge.changes()
+    state |= changes.puts
+    for name in changes.deletes:
+        state.pop(name, None)
 
 
 def test_portions_workers_and_restarts_change_no_word_of_it() -> None:
     """All at once, by the half day, with predictions days ahead of their labels, in two partitions, with a restart at every step."""
-    expected = told((100_000, 100_000), sources=1, restarts=False)
-    published, shown = expected
+    published, shown, _ = told((100_000, 100_000), sources=1, which=spec())
     assert published
     assert all(incident.why is not None for incident in (*published, *shown))
-    assert told((300, 300), sources=1, restarts=True) == expected
-    assert told((1_700, 300), sources=2, restarts=True) == expected
+    for portions, sources in (((300, 300), 1), ((1_700, 300), 2)):
+        *again, _ = told(portions, sources=sources, which=spec(), restarts=True)
+        assert again == [published, shown]
