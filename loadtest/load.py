@@ -11,7 +11,14 @@ from collections.abc import Iterator
 import orjson
 from confluent_kafka import Producer
 
-from monitor_stream.events.spec import DriftRules, ErrorScale, Feature, ModelSpec, NumericReference
+from monitor_stream.events.spec import (
+    DriftRules,
+    ErrorScale,
+    Feature,
+    ModelSpec,
+    NumericReference,
+    OutlierRules,
+)
 from monitor_stream.events.tables import PREDICTION, TARGET
 from monitor_stream.judge.drift.methods import default_methods
 from monitor_stream.judge.drift.simulation import calibrate
@@ -54,6 +61,8 @@ def spec() -> ModelSpec:
         error_scale=ErrorScale(mean=0.08, std=0.06),
         label=uniform,
         prediction=uniform,
+        # A thousandth of a uniform column lies beyond.
+        outliers=OutlierRules(cuts=dict.fromkeys(names, 1.3477), share=0.01, std=0.001),
         drift=DriftRules(
             span_seconds=SPAN_SECONDS, columns={name: [law] for name in (*names, PREDICTION, TARGET)}
         ),

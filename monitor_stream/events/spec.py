@@ -207,7 +207,7 @@ class CategoryPair(msgspec.Struct, frozen=True, kw_only=True):
     """Which values of two categorical features came together in the reference rows.
 
     `seen[i]` is a bit mask in hexadecimal of the values of `second` (their places among its reference's `shares`) that came
-    with the i-th value of `first`.
+    with the i-th value of `first`, or are too rare to say.
     """
 
     first: Name

@@ -160,6 +160,21 @@ def profile() -> None:
 )
 @click.option("--all-methods", is_flag=True, help="Calibrate all distances of each column, to be shown.")
 @click.option("--season", is_flag=True, help="Keep references by hour of the week; needs --time.")
+@click.option(
+    "--mask",
+    "masked",
+    metavar="COLUMN,...",
+    callback=names,
+    help="Features whose values are hidden where events are shown.",
+)
+@click.option(
+    "--no-examples",
+    "store_examples",
+    flag_value=False,
+    type=bool,
+    default=None,
+    help="Keep no events as they are, not even outliers.",
+)
 @click.option("--owner", help="Who is told.")
 @click.option("--tier", help="How much it matters, in your words.")
 @click.option("--stage", type=click.Choice(["champion", "challenger", "shadow"]))

@@ -168,6 +168,7 @@ def describe(
     answers = [name for name in (prediction, score, *roles.scores.values(), label) if name is not None]
     groups = list(dict.fromkeys([*segments, *sensitive]))
     named = [*answers, *groups, *(features or ()), *exclude, *(kinds or {}), *(importance or {})]
+    named += limits.get("masked") or ()
     _check_columns(rows, [*named, *([] if time is None else [time])])
     apart = {*answers, time, *sensitive, *exclude}
     inputs = list(features) if features is not None else [name for name in rows.types if name not in apart]

@@ -109,10 +109,12 @@ def test_options_reach_the_spec(room: Path) -> None:
     done = run(
         room / "train.parquet", *ARGUMENTS, "--kind", "note=text", "--method", "amount=psi", "--all-methods",
         "--drift-span", "12h", "--false-alarms-per-month", "4", "--importance", room / "importance.json",
-        "--season", "-o", room / "options.json",
+        "--season", "--mask", "amount,note", "--no-examples", "-o", room / "options.json",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     found = spec(room / "options.json")
+    assert (found.masked, found.store_examples) == (["amount", "note"], False)
+    assert spec(room / "spec.json").store_examples
     assert {feature.name: (feature.kind, feature.importance) for feature in found.features} == {
         "amount": ("numeric", 0.75),
         "plan": ("categorical", 0.1),

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from monitor_stream.errors import InputError
 from monitor_stream.events.spec import ModelSpec
 from monitor_stream.profile import profile
 from monitor_stream.profile.category_pairs import EXPECTED, Together
@@ -112,6 +113,12 @@ def test_rules_do_not_depend_on_the_file(tmp_path: Path) -> None:
     assert found[2] is not None
     assert found[0].cuts == found[2].cuts
     assert [pair.seen for pair in found[0].pairs] == [pair.seen for pair in found[2].pairs]
+
+
+def test_a_masked_column_that_is_not_there_is_refused() -> None:
+    """A slip of the pen would show what should be hidden."""
+    with pytest.raises(InputError, match="no column 'incom'"):
+        spec_of({"income": np.arange(300.0)}, masked=["incom"])
 
 
 def test_few_rows_and_constants_have_no_rules() -> None:
