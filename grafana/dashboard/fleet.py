@@ -271,11 +271,17 @@ def _quality() -> Iterator[AnyPanel]:
         "Root mean squared error, in the unit of the target: large errors weigh more.",
         "No labels yet, or not a regression",
     )
-    yield _measure(
-        "ece",
+    ece = MEASURE_OF["ece"]
+    yield lines(
+        "Calibration error",
+        "Mean distance between what scores say and the share that came true (ECE), and the baseline from the reference. It is "
+        "larger for fewer predictions: compare like windows.",
         "percentunit",
-        "Mean distance between what scores say and the share that came true (ECE).",
-        "No labels yet, or no scores",
+        [
+            Line(one(chosen(ece.current, metric='="ece"', window='="$window"'), "version"), "{{version}}"),
+            Line(one(chosen(ece.baseline, metric='="ece"'), "version"), "{{version}} baseline"),
+        ],
+        no_value="No labels yet, or no scores",
     )
     yield lines(
         "Scored predictions",
@@ -307,9 +313,7 @@ def _measure(metric: str, unit: str, description: str, no_value: str) -> AnyPane
     measure = MEASURE_OF[metric]
     matcher = f'="{metric}"'
     return lines(
-        {"accuracy": "Accuracy", "auc": "ROC AUC", "mae": "MAE", "rmse": "RMSE", "ece": "Calibration error"}[
-            metric
-        ],
+        {"accuracy": "Accuracy", "auc": "ROC AUC", "mae": "MAE", "rmse": "RMSE"}[metric],
         f"{description} Beside it the baseline from the reference, and the limit beyond which an alert follows.",
         unit,
         [

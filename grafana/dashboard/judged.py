@@ -162,13 +162,16 @@ def comparisons() -> Iterator[AnyPanel]:
 
 
 def service() -> Iterator[AnyPanel]:
-    """Answers of the newest window, finer than the histogram."""
+    """Answers of the newest windows, finer than the histogram."""
     yield lines(
-        "Latency of the newest window",
-        "How long the model took to answer, by quantile, within 6 %; and the objective of its spec.",
+        "Latency against its objective",
+        "How long the model took to answer over the chosen window, by quantile, within 6 %; and the objective of its spec.",
         "s",
         [
-            Line(one(chosen(catalogue.LATENCY_QUANTILE), "version", "share"), "{{version}} {{share}}"),
+            Line(
+                one(chosen(catalogue.LATENCY_QUANTILE, window='="$window"'), "version", "share"),
+                "{{version}} {{share}}",
+            ),
             Line(
                 one(chosen(catalogue.LATENCY_OBJECTIVE), "version", "share"), "{{version}} limit of {{share}}"
             ),

@@ -392,7 +392,7 @@ MEASURES: Final = (
     ),
     _measure(
         "calibration_error_ratio", "ratio", ("ece",),
-        "Mean distance between what scores say and the share that came true", better=False,
+        "Mean distance between what scores say and the share that came true; larger for fewer predictions", better=None,
     ),
     _measure(
         "coverage_ratio", "ratio", ("coverage",),
@@ -571,12 +571,12 @@ COMPARISON_SAMPLES: Final = Metric(
 )
 
 LATENCY_QUANTILE: Final = Metric(
-    name="monitor_stream_window_latency_seconds",
+    name="monitor_stream_model_latency_seconds",
     kind="gauge",
     unit="seconds",
-    labels=(*BY_VERSION, SHARE),
+    labels=(*BY_VERSION, SHARE, WINDOW),
     section=SERVICE,
-    help="How long the model took to answer in the newest closed window, by quantile, within 6 %",
+    help="How long the model took to answer, by quantile, over the last closed windows, within 6 %",
     advice="`monitor_stream_prediction_latency_seconds` has the same since the first event, in fewer steps.",
 )
 TIMEOUTS: Final = Metric(

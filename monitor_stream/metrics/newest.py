@@ -1,4 +1,4 @@
-"""What the newest window says of answers and rows, and the newest days of attributions, as metrics."""
+"""What the newest windows say of answers and rows, and the newest days of attributions, as metrics."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from monitor_stream.metrics.exposition import Exposition
 def add_newest(out: Exposition, of: tuple[str, str], version: VersionResults) -> None:
     """Add the series of one version; what its events do not carry is absent."""
     _add_objective(out, of, version.service)
+    for name, rolling in version.rolling.items():
+        for share in catalogue.SHARE.values:
+            if share in rolling.latency_quantiles:
+                out.add(catalogue.LATENCY_QUANTILE, (*of, share, name), rolling.latency_quantiles[share])
     if version.windows:
         window = version.windows[-1]
-        for share in catalogue.SHARE.values:
-            if share in window.latency_quantiles:
-                out.add(catalogue.LATENCY_QUANTILE, (*of, share), window.latency_quantiles[share])
         if window.latency_quantiles and window.n:
             out.add(catalogue.TIMEOUTS, of, window.timeouts / window.n)
         if window.outlier_share is not None:

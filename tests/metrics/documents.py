@@ -34,6 +34,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 #: A name that would run in a page that does not escape, and split a line in an exposition that does not.
 HOSTILE = "<img src=x onerror=alert(1)>"
 
+LATENCY = {"0.5": 0.0031, "0.9": 0.0072, "0.95": 0.0094, "0.99": 0.021}
 CARRIERS = {"UA": 0.31, "B6": 0.28, "EV": 0.25, "DL": 0.16}
 
 
@@ -138,7 +139,7 @@ def window(
         quality={"unknown_field": 4},
         latency_mean_seconds=0.0042,
         label_delay_mean_seconds=9300.0,
-        latency_quantiles={"0.5": 0.0031, "0.9": 0.0072, "0.95": 0.0094, "0.99": 0.021},
+        latency_quantiles=LATENCY,
         timeouts=n // 20,
         outlier_share=0.0125,
         estimates=judged.estimates(n) if task == "binary" else None,
@@ -195,7 +196,12 @@ def rolling(task: Task, end: datetime, n: int, level: float) -> dict[Literal["5m
     def roll(seconds: float, n: int, scored: int) -> Rolling:
         foretold = judged.regression_estimates(n) if task == "regression" else judged.estimates(n)
         return Rolling(
-            seconds=seconds, end=end, n=n, metrics=metrics_of(task, scored, level), estimates=foretold
+            seconds=seconds,
+            end=end,
+            n=n,
+            metrics=metrics_of(task, scored, level),
+            estimates=foretold,
+            latency_quantiles=LATENCY,
         )
 
     return {

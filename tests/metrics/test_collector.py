@@ -263,7 +263,7 @@ def test_the_newest_window_tells_of_answers_and_rows(registry: CollectorRegistry
     """Latency by quantile, time-outs and outliers as shares; and whether the model leans on the same features."""
     series = scrape(registry)
     of = {"model": "flight-late", "version": "3"}
-    assert value(series, "window_latency_seconds", share="0.99", **of) == 0.021
+    assert value(series, "model_latency_seconds", share="0.99", window="1d", **of) == 0.021
     assert value(series, "latency_objective_seconds", share="0.99", **of) == 0.05
     assert value(series, "failed_objective_ratio", **of) == 0.01
     assert not [
