@@ -2,12 +2,15 @@
 
 import msgspec
 
-from monitor_stream.events.fold import State
+from monitor_stream.events.codec import decode_json
+from monitor_stream.events.fold import Batch, State
+from monitor_stream.events.results import ModelResults
 from monitor_stream.events.spec import DAY, ModelSpec
 from monitor_stream.judge.for_whom import ForWhom
 from monitor_stream.judge.persist import Journal, fields
 from monitor_stream.judge.settled_days import MOST
 from monitor_stream.judge.windows import OpenWindow
+from tests.judge.deltas import Source, batch, judge, part
 from tests.judge.fairness.people import binary, day, regression
 
 SPEC = ModelSpec(model="m", task="binary", segments=["sex"], sensitive=["sex"], min_samples=500)
@@ -97,3 +100,47 @@ def test_a_restart_changes_nothing() -> None:
         changes = journal.take()
         kept = {name for name in {*state, *changes.puts} - set(changes.deletes) if '"settled"' in name}
         assert len(kept) == MOST
+
+
+def test_a_worker_that_ends_between_days_finds_the_same() -> None:
+    """Through the fold: state written and read again after every delta, against one run."""
+    source = Source()
+    deltas = [_delta(source, at) for at in range(4)]
+    whole = judge(SPEC)
+    whole.apply(batch(*deltas))
+    whole.finish()
+    state: dict[str, bytes] = {}
+    for at, delta in enumerate(deltas):
+        each = judge(SPEC, state=state)
+        each.apply(Batch(topic="deltas", offsets=[at], timestamps=[0.0], values=[delta], ended=True))
+        changes = each.changes()
+        state = {
+            name: data for name, data in {**state, **changes.puts}.items() if name not in changes.deletes
+        }
+    last = judge(SPEC, state=state)
+    last.finish()
+    found, expected = (
+        decode_json(ModelResults, fold.drain().results["model:m"] or b"").versions["0"]
+        for fold in (last, whole)
+    )
+    assert found.calibration is not None
+    assert found.calibration.n == 600
+    assert [each.attribute for each in found.fairness] == ["sex"]
+    assert (found.calibration, found.segment_losses, found.fairness) == (
+        expected.calibration,
+        expected.segment_losses,
+        expected.fairness,
+    )
+
+
+def _delta(source: Source, at: int) -> bytes:
+    """A day of three hundred pairs, after which the clock passes its end and the horizon."""
+    start = int(at * DAY)
+    tables = {
+        name: [(start, group, row.tolist()) for group, row in block]
+        for name, block in a_day(at).sums.tables.items()
+    }
+    tables["traffic"] = [(start, "", [300.0, 0.0])]
+    return source.delta(
+        {"0": part(SPEC, tables)}, watermark=start + DAY, clock=start + DAY + SPEC.horizon_seconds
+    )

@@ -40,6 +40,10 @@ def test_bad_luck_of_a_handful_stands_behind_what_is_sure() -> None:
         "small",
         "luck",
     ]
+    mostly_luck = {"c=luck": (40, 0.25), "c=sure": (6, 1.0), "c=rest": (50_000, 0.1)}
+    first, second = segment_losses(block(mostly_luck), "binary")
+    assert (first.value, second.value) == ("sure", "luck")
+    assert first.loss < second.loss
 
 
 def test_a_regression_is_ranked_by_its_mean_absolute_error() -> None:

@@ -99,6 +99,10 @@ def test_days_are_taken_together_until_groups_are_large_enough() -> None:
     rare = People(*(np.concatenate(columns) for columns in pair))
     newest = judged(spec(), *(day(at, rare, spec()) for at in range(MOST)))
     assert newest.start.timestamp() == (MOST - 1) * DAY
+    pair = zip(binary({"f": 0.3, "m": 0.6}, n=1000), binary({"": 0.5}, n=40), strict=True)
+    missing = People(*(np.concatenate(columns) for columns in pair))
+    newest = judged(spec(), *(day(at, missing, spec()) for at in range(MOST)))
+    assert newest.start.timestamp() == (MOST - 1) * DAY
 
 
 def test_too_few_labels_are_said_to_be_so() -> None:
@@ -142,6 +146,15 @@ def test_findings_fire_where_the_verdict_is_unfair() -> None:
     assert parity.effect > 1.0
     assert parity.detail.startswith("The selection rate of sex=m is 0.6")
     assert not found["calibration"].detail
+
+
+def test_what_is_too_early_to_say_does_not_fire() -> None:
+    """However large the difference: an interval that reaches below the limit is no finding."""
+    [(fairness, sums)] = assess(days(day(0, binary({"f": 0.45, "m": 0.6}, n=260), spec())), spec())
+    found = {finding.check: finding for finding in findings(fairness, sums, spec())}
+    undecided = [gap for gap in fairness.gaps if gap.verdict == "too early to say" and gap.difference > 0.1]
+    assert undecided
+    assert not any(found[gap.criterion].firing for gap in undecided)
 
 
 def test_days_of_a_former_spec_are_not_mixed_in() -> None:

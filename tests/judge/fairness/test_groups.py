@@ -1,11 +1,12 @@
 """What each group got, against definitions written plainly over its pairs."""
 
+import msgspec
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, mean_absolute_error, precision_score, recall_score
 
 from monitor_stream.events.results import GroupResult
-from monitor_stream.events.spec import ModelSpec
+from monitor_stream.events.spec import ModelSpec, NumericReference
 from monitor_stream.judge.fairness.groups import MOST, groups_of
 from tests.judge.fairness.people import People, binary, day, multiclass, regression
 
@@ -66,7 +67,14 @@ def test_each_class_is_the_positive_one_in_its_turn() -> None:
 def test_means_of_a_regression_are_their_batch_twins() -> None:
     """Mean prediction, in the unit of the label whatever the reference's mean; bias and mean absolute error."""
     people = regression({"f": 2.0, "m": 0.0})
-    for value, group in found(people, REGRESSION).items():
+    around = NumericReference(
+        n=9, missing=0.0, mean=5.0, std=1.0, minimum=0.0, maximum=9.0, edges=[], shares=[]
+    )
+    centred = people._replace(
+        answer=people.answer.astype(float) - 5.0, label=people.label.astype(float) - 5.0
+    )
+    spec = msgspec.structs.replace(REGRESSION, prediction=around)
+    for value, group in found(centred, spec).items():
         rows = people.of(value)
         answer, label = rows.answer.astype(float), rows.label.astype(float)
         assert group.values == pytest.approx(
