@@ -275,7 +275,8 @@ class VersionIncidents:
         reach = max(grouping_seconds(spec, signal) for signal in incident.signals)
         opened = incident.opened.timestamp()
         since = min((f.since.timestamp() for f in incident.evidence if f.since), default=opened)
-        return Scene(since, opened, since - reach), reach
+        about = incident.signals[0] if len(incident.signals) == 1 else None
+        return Scene(since, opened, since - reach, about), reach
 
     def _update(
         self, incident: Incident, tracks: Sequence[Track], spec: ModelSpec

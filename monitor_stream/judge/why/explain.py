@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from monitor_stream.events.codec import moment
-from monitor_stream.events.results import Explanation, Finding, SegmentLoss
+from monitor_stream.events.results import Explanation, Finding, SegmentLoss, Signal
 from monitor_stream.events.spec import ModelSpec
 from monitor_stream.judge.why.changes import of_finding, told
 from monitor_stream.judge.why.diary import Diary
@@ -29,12 +29,13 @@ class Moved(NamedTuple):
 class Scene(NamedTuple):
     """Where and when to look: the incident began at `since`, which was known by `opened`; changes from `near` on may be why.
 
-    All in Unix seconds of event time.
+    All in Unix seconds of event time. Where an incident is `about` one signal and no other, this is nothing *else* that changed.
     """
 
     since: float
     opened: float
     near: float
+    about: Signal | None = None
 
 
 def explain(
@@ -56,7 +57,12 @@ def explain(
     leaning = diary.of(Leaning)
     shares = leaning[-1].shares if leaning else {}
     found = suspects(findings, spec.features, shares)
-    changes = [change for each in moved for f in each.findings if (change := of_finding(each.since, f))]
+    changes = [
+        change
+        for each in moved
+        for f in each.findings
+        if f.signal != scene.about and (change := of_finding(each.since, f))
+    ]
     changes += [c for c in (*diary.of(Changed), *others) if scene.near <= c.start <= scene.opened]
     importance = importance_shares(spec.features, shares)
     first = [each.feature for each in found]

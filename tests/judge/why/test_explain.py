@@ -152,6 +152,14 @@ def test_what_else_changed_is_told_in_the_order_of_time() -> None:
     ]  # fmt: skip
 
 
+def test_what_an_incident_is_about_is_nothing_else_that_changed() -> None:
+    """An incident of quality does not name itself; what came with it is named."""
+    moved = (Moved(T, [finding("quality", detail="missing."), finding("volume", "", detail="few.")]),)
+    found = explained(moved=moved, scene=Scene(T, T + DAY, T - DAY, "quality"))
+    assert [change.what for change in found.changes] == ["volume"]
+    assert [suspect.feature for suspect in found.suspects] == ["a"]
+
+
 def test_nothing_grows_without_bound() -> None:
     """However much moved: the document has a page."""
     many = [finding(column=f"f{at}", effect=float(at)) for at in range(100)]
