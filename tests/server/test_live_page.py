@@ -224,6 +224,8 @@ async def test_verdicts_are_shown(page: Page, watched: Watched, server: Server, 
         "other features rank correlation with the reference 0.500, NDCG 0.930, n 880"
     )
     await expect(page.locator("#attribution tbody tr").first).to_have_text("dep_delay55.0 %")
+    slowest = page.locator("#rolling tbody tr", has_text="99 % answered in")
+    await expect(slowest).to_have_text("99 % answered in21 ms21 ms21 ms–––")
     proxies = page.locator("#rolling tbody tr", has_text="Near the threshold")
     await expect(proxies).to_have_text("Near the threshold8.1 %8.1 %8.1 %–––")
     changed = msgspec.structs.replace(flight_late().versions["3"], fairness=[judged.fairness("sex")] * 2)

@@ -89,6 +89,8 @@ export class Detail {
     for (const [name, words] of proxies) {
       rows.push({ cells: [words, ...spans.map((span) => percent(proxy(version.rolling[span], name))), ...beside.map(() => "–"), "–", "–"] });
     }
+    const slowest = spans.map((span) => version.rolling[span].latency_quantiles?.["0.99"] ?? null);
+    if (slowest.some((seconds) => seconds !== null)) rows.push({ cells: ["99 % answered in", ...slowest.map(duration), ...beside.map(() => "–"), "–", "–"] });
     fillTable(find("rolling"), [["", ""], ...spans.map((span) => [span, "number"]), ...beside, ["Baseline", "number"], ["Limit", "number"]], [...rows, scored]);
   }
 
