@@ -128,6 +128,17 @@ def test_days_that_are_worse_than_their_scores_say_have_a_spread() -> None:
     assert restless.gap.between > 0.02 > 2 * calm.gap.between
 
 
+def test_what_is_foretold_of_a_stretch_was_fitted_on_others() -> None:
+    """A last fifth that is worse than its scores say elsewhere shows: on itself a map would look right."""
+    random = np.random.default_rng(0)
+    table = binary(5_000)
+    worse = (np.arange(5_000) >= 4_000) & (random.random(5_000) < 0.3)
+    table = table.set_column(3, "label", pa.array(np.asarray(table["label"]) ^ worse))
+    estimator = of_binary(table).spec.estimator
+    assert estimator.spread["accuracy"] > 0.05
+    assert estimator.gap.between > 0.02
+
+
 def test_several_classes_have_a_map_each() -> None:
     """Probabilities that are twice as sure as they should be are drawn back, and accuracy is foretold."""
     random = np.random.default_rng(0)
@@ -159,15 +170,15 @@ def regression(rows: int = ROWS, seed: int = 0) -> Any:
     random = np.random.default_rng(seed)
     hour, size = random.integers(0, 24, rows), random.lognormal(size=rows).round(3)
     city = random.choice(["oslo", "rome", "lima"], rows, p=[0.6, 0.3, 0.1])
-    member, gone = random.random(rows) < 0.5, random.random(rows) < 0.1
-    scale = 1.0 + 0.1 * hour + 2.0 * (city == "lima") + 1.5 * gone + 0.5 * member
+    member, gone, lost = random.random(rows) < 0.5, random.random(rows) < 0.1, random.random(rows) < 0.1
+    scale = 1.0 + 0.1 * hour + 2.0 * (city == "lima") * ~lost + 1.5 * gone + 0.5 * member + 3.0 * lost
     truth = random.normal(100.0, 20.0, rows)
     return pa.table(
         {
             "at": START + np.arange(rows) * 600.0,
             "hour": hour,
             "size": pa.array(size, mask=gone),
-            "city": city,
+            "city": pa.array(city, mask=lost),
             "member": member,
             "said": truth + scale * random.normal(size=rows),
             "label": truth,
@@ -199,6 +210,8 @@ def test_a_loss_model_foretells_what_observe_foretells() -> None:
     # A weight for each bin that a row is in, added up by hand.
     lima = list(spec.features[2].reference.shares).index("lima")
     assert weights["city"][lima] > 0.5
+    assert weights["city"][-1] > 1.0
+    assert weights["city"][-2] == 0.0  # there was no other city
     assert total / ROWS == pytest.approx(spec.error_scale.mean, rel=0.02)
     for window in found.windows[:-1]:
         assert window.estimates is not None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -138,7 +139,30 @@ def test_a_good_estimate_that_is_contradicted_is_no_all_clear() -> None:
     days = [GOOD] * 3 + [LOSS] * 3 + [(0.7, 0.6)] * 8 + [(0.8, 0.6)] * 8
     _, incidents, document = run(deltas(days))
     assert [incident.state for incident in incidents if incident.state == "resolved"] == []
-    assert any("estimated_error" in incident.signals for incident in document.incidents)
+    still = [incident for incident in document.incidents if incident.state == "open"]
+    assert any("estimated_error" in incident.signals for incident in still)
+
+
+@pytest.mark.parametrize("ahead", [1, 3, 12, 24])
+def test_incidents_do_not_depend_on_how_far_predictions_are_ahead_of_labels(ahead: int) -> None:
+    """Estimated loss that labels contradict is no page, be it that they were read long after the windows had closed."""
+    days = [GOOD] * 3 + [(0.8, 0.05)] * 6 + [(0.7, 0.05)] * 6 + [GOOD] * 9
+    source, sent = Source(), []
+    for at in range(len(days) + ahead):
+        watermark = START + min(at + 1, len(days)) * DAY
+        clock = START + max(at + 1 - ahead, 0) * DAY
+        if at < len(days):
+            sent.append(source.delta({"1": day(at, days[at][0], None, 0.0)}, watermark, clock))
+        if at >= ahead:
+            accuracy, error = days[at - ahead]
+            told = day(at - ahead, accuracy, error, 1 - accuracy)
+            labels = msgspec.structs.replace(told, tables={})
+            sent.append(source.delta({"1": labels}, watermark, clock))
+    windows, incidents, _ = run(sent)
+    whole, told_incidents, _ = run(deltas(days))
+    assert incidents == told_incidents
+    assert [window.estimates for window in windows] == [window.estimates for window in whole]
+    assert {incident.severity for incident in incidents} == {"warning"}
 
 
 DAYS = st.lists(st.sampled_from([GOOD, LOSS, LIE]), min_size=4, max_size=24)
