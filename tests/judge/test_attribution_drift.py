@@ -97,11 +97,11 @@ def test_a_model_that_leans_on_other_features_is_found() -> None:
 @pytest.mark.parametrize("importance", [USUAL, None], ids=["importance", "learned"])
 @pytest.mark.parametrize("n", [500, 2000])
 def test_noise_is_no_drift(importance: Sequence[float] | None, n: int) -> None:
-    """Years of days on which nothing changed, with rows of heavy tails and a weather of their own."""
-    weather = np.random.default_rng(3).lognormal(0.0, 0.15, (700, len(NAMES)))
-    days = (day(at, np.array(USUAL) * weather[at], n) for at in range(700))
+    """Many days on which nothing changed, with rows of heavy tails and a weather of their own."""
+    weather = np.random.default_rng(3).lognormal(0.0, 0.15, (300, len(NAMES)))
+    days = (day(at, np.array(USUAL) * weather[at], n) for at in range(300))
     _, found = judged(days, spec(importance))
-    assert len(found) == 700 - LEARNED
+    assert len(found) == 300 - LEARNED
     assert not any(finding.firing for finding in found)
 
 

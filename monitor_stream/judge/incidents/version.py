@@ -58,7 +58,7 @@ class VersionIncidents:
 
     def __init__(self, model: str, version: str) -> None:
         self.diary = Diary()
-        self._grown: set[str] = set()  # incidents that a track has joined since they were explained
+        self._grown: set[str] = set()  # incidents that another check has joined since they were explained
         self._elsewhere: Sequence[Changed] = ()
         self._model = model
         self._version = version
@@ -195,7 +195,6 @@ class VersionIncidents:
                 summary="",
             )
         track.incident = home
-        self._grown.add(home)
 
     def _home(self, track: Track, look: Look, spec: ModelSpec) -> str | None:
         reach = grouping_seconds(spec, look.key[0])
@@ -216,6 +215,8 @@ class VersionIncidents:
             before = kept.get(_check(finding))
             first = finding.start if finding.signal == "error" else moment(track.since)
             since = first if before is None else before.since
+            if before is None:
+                self._grown.add(incident.id)
             kept[_check(finding)] = msgspec.structs.replace(finding, since=since)
         self.open[incident.id] = msgspec.structs.replace(
             incident,
