@@ -86,8 +86,8 @@ def section(windows: int = WINDOWS) -> Section:
     found = [*coverage(windows), *gap_coverage(windows)]
     part.add(
         f"How often 95 % intervals hold the truth, over {windows:,} windows of n pairs each (a difference: n in either group). "
-        "A dash: too few pairs, and nothing is said. Differences of *equalised odds*, and those of three classes, are the largest of "
-        "several, and hold all of them at once: they are wider than one alone would be.",
+        "A dash: too few pairs, and nothing is said. Differences of *equalised odds*, of three classes and of four groups are the largest of "
+        "several, and their interval holds all of them at once: it is wider than that of one alone.",
         table(found),
     )
     alone = [each for each in found if not _joint(each)]
@@ -108,7 +108,8 @@ def _list(cells: list[Rates]) -> str:
 
 
 def _joint(rates: Rates) -> bool:
-    return rates.name == "equalised odds" or (rates.task == "multiclass" and rates.kind == "two groups")
+    several = rates.task == "multiclass" or rates.kind == "four groups alike"
+    return rates.name == "equalised odds" or (several and "groups" in rates.kind)
 
 
 def table(found: list[Rates]) -> Table:
@@ -452,20 +453,22 @@ KINDS: Final[tuple[tuple[Task, str, Draw], ...]] = (
     ("regression", "errors with heavy tails", partial(_regression, _heavy)),
 )
 
-#: The two groups of each task, by their value.
-PAIRS: Final[tuple[tuple[Task, dict[str, Draw]], ...]] = (
-    ("binary", {"f": partial(_binary, -0.9, 0.5), "m": partial(_binary, -0.3, 0.5)}),
+#: Groups that are compared, by their value.
+GROUPS: Final[tuple[tuple[Task, str, dict[str, Draw]], ...]] = (
+    ("binary", "two groups", {"f": partial(_binary, -0.9, 0.5), "m": partial(_binary, -0.3, 0.5)}),
+    ("binary", "four groups alike", {value: partial(_binary, -0.5, 0.5) for value in ("a", "b", "c", "d")}),
     (
         "multiclass",
+        "two groups",
         {"f": partial(_multiclass, (0.3, 0.4, 0.3), 0.7), "m": partial(_multiclass, (0.4, 0.4, 0.2), 0.8)},
     ),
-    ("regression", {"f": partial(_regression, _normal), "m": partial(_regression, _skewed)}),
+    ("regression", "two groups", {"f": partial(_regression, _normal), "m": partial(_regression, _skewed)}),
 )
 
 
 def gap_coverage(windows: int = WINDOWS, sizes: tuple[int, ...] = SIZES, seed: int = 2) -> Iterator[Rates]:
-    """Of the difference between two groups, in each criterion."""
-    for task, groups in PAIRS:
+    """Of the largest difference between groups, in each criterion."""
+    for task, kind, groups in GROUPS:
         rng = np.random.default_rng(seed)
         spec = ModelSpec(model="m", task=task, sensitive=["sex"])
         truth = {value: _rates_of(draw(1, _CHUNK, rng), task, spec, value) for value, draw in groups.items()}
@@ -476,7 +479,7 @@ def gap_coverage(windows: int = WINDOWS, sizes: tuple[int, ...] = SIZES, seed: i
                 for gap in _gaps(dict(zip(groups, drawn, strict=True)), spec):
                     true = truth[gap.highest][gap.metric] - truth[gap.lowest][gap.metric]
                     held[gap.criterion.replace("_", " ")].append(gap.low <= true <= gap.high)
-            yield from _rates(task, "two groups", n, held, windows)
+            yield from _rates(task, kind, n, held, windows)
 
 
 def _gaps(groups: Mapping[str, Drawn], spec: ModelSpec) -> Iterator[FairnessGap]:
