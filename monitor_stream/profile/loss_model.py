@@ -48,6 +48,28 @@ def fit(rows: Binned, penalty: float) -> LossModel:
     ----------
     Hoerl and Kennard (1970), Ridge regression: biased estimation for nonorthogonal problems, Technometrics 12.
     """
+    return _equations(rows).solved(penalty)
+
+
+class _Equations(NamedTuple):
+    """The normal equations of a regression on bins, before it is known how far weights are drawn to 0."""
+
+    widths: dict[str, int]
+    gram: Floats
+    moment: Floats
+    mean: float
+
+    def solved(self, penalty: float) -> LossModel:
+        weights = np.linalg.solve(self.gram + penalty * np.eye(len(self.moment)), self.moment)
+        ends = np.cumsum(list(self.widths.values()))
+        found = {
+            name: [significant(float(weight), _DIGITS) for weight in weights[end - width : end]]
+            for (name, width), end in zip(self.widths.items(), ends.tolist(), strict=True)
+        }
+        return LossModel(intercept=significant(self.mean, _DIGITS), weights=found)
+
+
+def _equations(rows: Binned) -> _Equations:
     names = telling(rows)
     widths = [rows.bins[name] for name in names]
     starts = np.concatenate(([0], np.cumsum(widths))).astype(np.int64)
@@ -65,12 +87,7 @@ def fit(rows: Binned, penalty: float) -> LossModel:
             block = pairs.reshape(widths[at], widths[other]).astype(np.float64)
             across = slice(starts[other], starts[other + 1])
             gram[own, across], gram[across, own] = block, block.T
-    weights = np.linalg.solve(gram + penalty * np.eye(total), moment)
-    found = {
-        name: [significant(float(weight), _DIGITS) for weight in weights[starts[at] : starts[at + 1]]]
-        for at, name in enumerate(names)
-    }
-    return LossModel(intercept=significant(mean, _DIGITS), weights=found)
+    return _Equations(dict(zip(names, widths, strict=True)), gram, moment, mean)
 
 
 def expected(model: LossModel, rows: Binned) -> Floats:
@@ -91,16 +108,15 @@ def telling(rows: Binned) -> list[str]:
 
 def chosen(rows: Binned, blocks: Sequence[slice]) -> tuple[float, Floats]:
     """The penalty that foretells each block best from all others, and what is foretold of each row so."""
-    outcomes = []
-    for penalty in PENALTIES:
-        foretold = np.empty(len(rows.errors))
-        for block in blocks:
-            others = np.ones(len(rows.errors), bool)
-            others[block] = False
-            foretold[block] = expected(fit(rows.at(others), penalty), rows.at(block))
-        outcomes.append((float(((rows.errors - foretold) ** 2).mean()), penalty, foretold))
-    _, penalty, foretold = min(outcomes, key=lambda outcome: outcome[0])
-    return penalty, foretold
+    foretold = {penalty: np.empty(len(rows.errors)) for penalty in PENALTIES}
+    for block in blocks:
+        others = np.ones(len(rows.errors), bool)
+        others[block] = False
+        equations = _equations(rows.at(others))
+        for penalty, told in foretold.items():
+            told[block] = expected(equations.solved(penalty), rows.at(block))
+    best = min(PENALTIES, key=lambda penalty: float(((rows.errors - foretold[penalty]) ** 2).mean()))
+    return best, foretold[best]
 
 
 def _told(codes: Codes, bins: int, errors: Floats) -> float:
