@@ -43,7 +43,8 @@ class Answers(msgspec.Struct, array_like=True):
         self.start, self.end = min(self.start, other.start), max(self.end, other.end)
         self.predictions = keep * self.predictions + other.predictions
         self.failed = keep * self.failed + other.failed
-        self.latencies = (keep * self.counts + other.counts).tolist()
+        if self.latencies or other.latencies:
+            self.latencies = (keep * self.counts + other.counts).tolist()
 
     @property
     def counts(self) -> Floats:
