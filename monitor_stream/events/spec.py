@@ -206,8 +206,8 @@ class Estimator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class CategoryPair(msgspec.Struct, frozen=True, kw_only=True):
     """Which values of two categorical features came together in the reference rows.
 
-    `seen[i]` is a bit mask in hexadecimal of the values of `second` (their places among its reference's `shares`) that came
-    with the i-th value of `first`, or are too rare to say.
+    `seen[i]` is a bit mask in hexadecimal of the values of `second` that came with the i-th value of `first`, or are too rare to
+    say. The values are those of the references' `shares`, in the order of their names: an order of keys does not outlive JSON.
     """
 
     first: Name
@@ -234,12 +234,14 @@ class FairnessRules(
 ):
     """From where on groups are treated unlike: a difference of rates beyond `difference`, or a ratio of rates below `ratio`
     (the four-fifths rule; above its inverse, the other way round). In a regression, a gap of mean errors beyond `difference`
-    times the mean absolute error. Nothing is said of groups with fewer than `min_group` predictions (or labels).
+    times the mean absolute error. Nothing is said of groups with fewer than `min_group` predictions (or labels), nor before
+    `min_days` days: one day has its weather, and a week its week-end.
     """
 
     difference: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.1
     ratio: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.8
     min_group: Annotated[int, Meta(ge=10)] = 100
+    min_days: Annotated[int, Meta(ge=1, le=30)] = 7
 
 
 class ServiceRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -150,12 +150,15 @@ class _Numbers:
 
 
 class _Category:
-    """One categorical feature: the codes of its values, which are `count` for one that the reference does not name."""
+    """One categorical feature: the codes of its values, which are `count` for one that the reference does not name. `by_name` has
+    the codes in the order of the names.
+    """
 
     def __init__(self, column: int, reference: CategoricalReference, *, boolean: bool) -> None:
         self._column = column
         names = list(reference.shares)
         self.count = len(names)
+        self.by_name = sorted(range(self.count), key=names.__getitem__)
         self.complete = reference.other == 0.0
         self._missing = self.count + 1
         booleans = [names.index(name) if name in names else self.count for name in BOOLEANS]
@@ -176,7 +179,7 @@ class _Category:
 def _seen(pair: CategoryPair, first: _Category, second: _Category) -> Array:
     """Which codes may come together: values that are not known may with any."""
     seen = np.ones((first.count + 2, second.count + 2), bool)
-    for at, mask in enumerate(pair.seen[: first.count]):
+    for at, mask in zip(first.by_name, pair.seen, strict=False):
         bits = int(mask, 16)
-        seen[at, : second.count] = [bool(bits >> place & 1) for place in range(second.count)]
+        seen[at, second.by_name] = [bool(bits >> place & 1) for place in range(second.count)]
     return seen

@@ -77,7 +77,7 @@ def outlier_rules(
                 numeric.append(feature)
     alone = Outliers(_numbers(spec, numeric, cuts))
     names = {
-        feature.name: pa.array(told, pa.string())
+        feature.name: pa.array(sorted(told), pa.string())  # as masks of pairs count them
         for feature in features
         if (told := tallies[feature.name].names) is not None
     }

@@ -104,7 +104,7 @@ def test_unseen_values_and_unseen_pairs_are_outliers() -> None:
     """A value that a complete reference lacks, and known values that never came together; not what is missing or in the rest."""
     pairs = [
         CategoryPair(first="area", second="kind", seen=["3", "4"]),  # north: a, b; south: c
-        CategoryPair(first="new", second="area", seen=["3", "1"]),  # true: both; false: north
+        CategoryPair(first="new", second="area", seen=["1", "3"]),  # false: north; true: both
     ]
     spec = ModelSpec(
         model="m", task="regression", features=[AREA, KIND, NEW], outliers=OutlierRules(pairs=pairs)
@@ -125,6 +125,35 @@ def test_unseen_values_and_unseen_pairs_are_outliers() -> None:
         grouped("area", "kind"): [0.0, 2.0],
         grouped("new", "area"): [0.0, 2.0],
     }
+
+
+def test_what_may_come_together_outlives_the_order_of_keys() -> None:
+    """A spec whose references name their values in another order, as JSON may have it, finds the same."""
+
+    def ordered(kinds: list[str]) -> Feature:
+        shares = dict.fromkeys(kinds, 1.0 / len(kinds))
+        return Feature(
+            name="kind",
+            kind="categorical",
+            reference=CategoricalReference(n=9, missing=0.0, shares=shares),
+        )
+
+    pairs = [CategoryPair(first="area", second="kind", seen=["3", "4"])]  # north: a, b; south: c
+    rows = [{"area": area, "kind": kind} for area in ("north", "south") for kind in "abc"]
+    found = [
+        looked(
+            ModelSpec(
+                model="m",
+                task="regression",
+                features=[AREA, ordered(kinds)],
+                outliers=OutlierRules(pairs=pairs),
+            ),
+            rows,
+        )
+        for kinds in (["a", "b", "c"], ["c", "a", "b"])
+    ]
+    assert found[0] == found[1]
+    assert found[0][grouped("area", "kind")] == [0.0, 3.0]
 
 
 def test_without_rules_nothing_is_looked_at() -> None:

@@ -67,8 +67,8 @@ def test_pairs_that_never_came_together_are_those_of_a_cross_table() -> None:
     references = {feature.name: feature.reference for feature in spec.features}
     seen = {
         (first, second)
-        for first, mask in zip(references["area"].shares, pair.seen, strict=True)  # type: ignore[union-attr]
-        for place, second in enumerate(references["colour"].shares)  # type: ignore[union-attr]
+        for first, mask in zip(sorted(references["area"].shares), pair.seen, strict=True)  # type: ignore[union-attr]
+        for place, second in enumerate(sorted(references["colour"].shares))  # type: ignore[union-attr]
         if int(mask, 16) >> place & 1
     }
     crossed = pd.crosstab(table["area"], table["colour"])
