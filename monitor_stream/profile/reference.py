@@ -52,9 +52,12 @@ def _numeric(column: Column, kind: Kind, tally: Tally) -> NumericReference:
 
 
 def _categorical(column: Column, tally: Tally) -> CategoricalReference:
-    tally.arrange()
+    def name_of(text: str) -> str:
+        return category_name(text, column.type)
+
+    tally.arrange(name_of)
     *shares, other = _shares(tally.totals)
-    names = [category_name(name, column.type) for name in tally.names or ()]
+    names = list(map(name_of, tally.names or ()))
     return CategoricalReference(
         n=column.rows,
         missing=significant(tally.missing / column.rows),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -62,12 +63,12 @@ class Tally:
             _count(self._hours, hour_of_week(at), bins)
         return bins
 
-    def arrange(self) -> None:
-        """Put the categories in the order of their counts, and what never came to the others."""
+    def arrange(self, name_of: Callable[[str], str]) -> None:
+        """Put the categories in the order of their names, which outlives JSON, and what never came to the others."""
         if self.names is None:
             return
         totals, names = self.totals, self.names
-        order = sorted((i for i in range(len(names)) if totals[i]), key=lambda i: (-totals[i], names[i]))
+        order = sorted((i for i in range(len(names)) if totals[i]), key=lambda i: name_of(names[i]))
         rest = [i for i in range(len(names)) if not totals[i]] + [len(names)]
         self.names = [names[i] for i in order]
         self.counts = _arranged(self.counts, order, rest)

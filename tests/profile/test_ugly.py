@@ -118,7 +118,7 @@ def test_a_hundred_thousand_categories_and_more() -> None:
     )
     found = column(pa.array(rng.permutation(values)), kinds={"x": "categorical"})
     reference = categorical(found)
-    assert list(reference.shares)[:2] == ["c1000001", "c1000002"]
+    assert sorted(reference.shares, key=lambda name: -reference.shares[name])[:2] == ["c1000001", "c1000002"]
     assert reference.shares["c1000001"] == pytest.approx(5_000 / 310_000, rel=1e-5)
     assert sum(reference.shares.values()) + reference.other == pytest.approx(1.0, abs=1e-4)
     assert len(reference.shares) == 50

@@ -54,20 +54,20 @@ def numeric_reference(values: Floats, rows: int) -> NumericReference:
 
 
 def categorical_reference(counts: Mapping[str, int], rows: int, *, others: int = 0) -> CategoricalReference:
-    """Shares of the commonest categories, most common first, of the values that are there, at least one.
+    """Shares of the commonest categories, by name (an order of keys that outlives JSON), of the values that are there, at least one.
 
     `others` counts values whose names are not known.
 
     >>> found = categorical_reference({"UA": 2, "AA": 1}, 4)
     >>> found.shares, found.missing, found.singletons
-    ({'UA': 0.666..., 'AA': 0.333...}, 0.25, 1)
+    ({'AA': 0.333..., 'UA': 0.666...}, 0.25, 1)
     """
     common = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     total = sum(counts.values()) + others
     return CategoricalReference(
         n=rows,
         missing=(rows - total) / rows,
-        shares={value: count / total for value, count in common[:CATEGORIES]},
+        shares={value: count / total for value, count in sorted(common[:CATEGORIES])},
         other=(sum(count for _, count in common[CATEGORIES:]) + others) / total,
         distinct=len(counts),
         singletons=sum(count == 1 for count in counts.values()),
