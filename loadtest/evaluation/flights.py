@@ -100,7 +100,8 @@ def section() -> Section:
         f"its last one that fired: at most {SELDOM:.0%} of the stretches of as many days in January and February (at most 29) are as "
         "far out, reckoned from the rows by numpy. What is compared: the error rate (of a segment, what it has beyond all flights), what it is "
         "beside that which an isotonic map of the scores foretells, flights with two categories that January and February never had together, the "
-        "total variation of a column from all reference rows, values that January and February never had.",
+        "total variation of a column from all reference rows, values that January and February never had. One of fairness is true when two "
+        "airports lie further apart over all of its days than the spec allows.",
         _incidents(year, verdicts),
         f"{len(verdicts)} incidents, {sum(not found.true for found in verdicts)} of them false.",
         _september(year),
@@ -186,6 +187,29 @@ def _contradiction(year: Year, finding: Finding) -> Verdict:
     )
 
 
+def _fairness(year: Year, finding: Finding) -> Verdict:
+    """Whether the largest difference between two airports, over all of the time, is beyond the limit of the spec."""
+    _, here = _span(year, finding)
+    here = here & ~np.isnan(year.rows["late"])
+    airports, late = year.rows["origin"][here], year.rows["late"][here] == 1.0
+    score = year.rows["score"][here]
+    said = score >= year.spec.threshold
+    of: dict[str, list[tuple[Any, Any]]] = {
+        "demographic_parity": [(said, np.ones(len(said), bool))],
+        "equal_opportunity": [(said, late)],
+        "equalised_odds": [(said, late), (said, ~late)],
+        "predictive_parity": [(late, said)],
+        "calibration": [(score - late, np.ones(len(said), bool))],
+    }
+    differences = []
+    for values, among in of[finding.check]:
+        rates = [values[among & (airports == airport)].mean() for airport in np.unique(airports)]
+        differences.append(max(rates) - min(rates))
+    limit, largest = year.spec.fairness.difference, float(max(differences))
+    says = f"{finding.check.replace('_', ' ')}: {largest:.3f} between two airports, {limit:g} is allowed"
+    return Verdict(largest > limit, says)
+
+
 def _outliers(year: Year, finding: Finding) -> Verdict:
     days, here = _span(year, finding)
     new = np.zeros(len(here), bool)
@@ -249,6 +273,7 @@ def _volume(year: Year, finding: Finding) -> Verdict:
 _JUDGES: Final[dict[str, Callable[[Year, Finding], Verdict]]] = {
     "error": _error,
     "contradiction": _contradiction,
+    "fairness": _fairness,
     "outliers": _outliers,
     "feature_drift": _drift,
     "prediction_drift": _drift,

@@ -33,6 +33,7 @@ class ForWhom:
         self._field = key("for_whom", model, version)
         self._journal = journal
         self._days = SettledDays(model, version, journal)
+        self._by_day = fairness.ByDay()
         self.found = ForWhomState()
 
     def restore(self, data: bytes) -> None:
@@ -52,7 +53,7 @@ class ForWhom:
         enough = next((span for span in self._days.back() if _pairs(span) >= spec.min_samples), None)
         if enough is not None:
             self._judge(enough, spec)
-        assessed = list(fairness.assess(self._days, spec))
+        assessed = list(fairness.assess(self._days, spec, self._by_day))
         self.found.fairness = [each for each, _ in assessed]
         self._journal.put(self._field, lambda: pack(self.found))
         return [finding for each, sums in assessed for finding in fairness.findings(each, sums, spec)]

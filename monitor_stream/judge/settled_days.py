@@ -22,11 +22,12 @@ KEPT: Final[tuple[TableName, ...]] = (
 
 
 class Span(NamedTuple):
-    """Days taken together: [start, end) in Unix seconds, and the sums over them."""
+    """Days taken together: [start, end) in Unix seconds, the sums over them, and on how many there was anything."""
 
     start: float
     end: float
     sums: Sums
+    days: int
 
 
 class DayState(msgspec.Struct, frozen=True, array_like=True):
@@ -66,13 +67,17 @@ class SettledDays:
         self._days[day.start] = sums
         self._journal.put(self._field(day.start), partial(_packed, day.reference, sums))
 
+    def __iter__(self) -> Iterator[tuple[int, Sums]]:
+        """The start and the sums of each day, the oldest first."""
+        return iter(sorted(self._days.items()))
+
     def back(self) -> Iterator[Span]:
         """The newest day, then the newest two, and so on to all: each is added to the sums of the one before."""
         together = Sums()
-        for start in sorted(self._days, reverse=True):
+        for count, start in enumerate(sorted(self._days, reverse=True), 1):
             for name, block in self._days[start].tables.items():
                 together.add(name, Rows(list(block.groups), block.rows))
-            yield Span(float(start), max(self._days) + DAY, together)
+            yield Span(float(start), max(self._days) + DAY, together, count)
 
     def _field(self, start: int) -> str:
         return key("settled", *self._owner, start)

@@ -42,10 +42,7 @@ def fit(scores: Floats, positive: Floats) -> IsotonicMap:
     level = np.clip(isotonic_regression(shares, weights=rows).x, 0.0, 1.0)
     left = _thinned(points, level)
     # Scores with more than six digits may fall together: the map goes on from the last of them.
-    known = {
-        significant(float(points[at])): round(float(level[at]), _DIGITS)
-        for at in left.tolist()
-    }
+    known = {significant(float(points[at])): round(float(level[at]), _DIGITS) for at in left.tolist()}
     return IsotonicMap(scores=list(known), probabilities=list(known.values()))
 
 

@@ -6,10 +6,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from monitor_stream.events.results import FairnessGap
 from monitor_stream.events.spec import ModelSpec, Task
 from monitor_stream.events.tables import ANSWERS, PERFORMANCE
 from monitor_stream.judge.fairness.attributes import is_group
+from monitor_stream.judge.fairness.by_day import Day
 from monitor_stream.judge.fairness.gaps import Limit, gap, groups_with
 from monitor_stream.judge.fairness.groups import Group
 from monitor_stream.judge.fairness.rows import named
@@ -32,9 +35,14 @@ CRITERIA: Final[Mapping[Task, Mapping[str, tuple[str, ...]]]] = {
 UNLABELLED: Final = frozenset({"demographic_parity", "mean_prediction"})
 
 
-def gaps(groups: Sequence[Group], sums: Sums, spec: ModelSpec) -> Iterator[FairnessGap]:
-    """The gap of each criterion, where two groups are large enough: by predictions, or by labels where it needs them."""
+def gaps(
+    groups: Sequence[Group], sums: Sums, spec: ModelSpec, days: Sequence[Day] = ()
+) -> Iterator[FairnessGap]:
+    """The gap of each criterion, where two groups are large enough: by predictions, or by labels where it needs them. What they
+    got on each of the `days` that make up the sums says how far to trust it.
+    """
     task, least = sums.task(spec.task), spec.fairness.min_group
+    settled = len(days) >= spec.fairness.min_days
     for criterion, stems in CRITERIA[task].items():
         unlabelled = criterion in UNLABELLED
         large = [
@@ -43,11 +51,10 @@ def gaps(groups: Sequence[Group], sums: Sums, spec: ModelSpec) -> Iterator[Fairn
             if is_group(group.value) and (group.n if unlabelled else group.scored) >= least
         ]
         names = sorted({name for _, of in large for name in of if name.partition("[")[0] in stems})
-        found = gap(
-            criterion, {name: groups_with(large, name) for name in names}, limit(criterion, sums, spec)
-        )
+        by_measure = {name: groups_with(large, name) for name in names}
+        found = gap(criterion, by_measure, limit(criterion, sums, spec), days)
         if found is not None:
-            yield found
+            yield found if settled else msgspec.structs.replace(found, verdict="too early to say")
 
 
 def limit(criterion: str, sums: Sums, spec: ModelSpec) -> Limit:

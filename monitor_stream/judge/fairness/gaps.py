@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from scipy.special import ndtri
 
 from monitor_stream.events.results import FairnessGap, FairnessVerdict
+from monitor_stream.judge.fairness.by_day import Day, stretch
 from monitor_stream.judge.fairness.measures import Measure, Share
 from monitor_stream.judge.performance.intervals import Interval
 
@@ -31,13 +32,13 @@ class Limit(NamedTuple):
 ByMeasure = Mapping[str, Mapping[str, Measure]]
 
 
-def gap(criterion: str, measures: ByMeasure, limit: Limit) -> FairnessGap | None:
+def gap(criterion: str, measures: ByMeasure, limit: Limit, days: Sequence[Day] = ()) -> FairnessGap | None:
     """The largest difference in any of the measures: among the unfair pairs of groups where there are some, then among those that
     are too early to say, then among all. ``None`` where no measure has two groups.
 
     `low` and `high` hold the differences of all pairs at once with a certainty of 95 % (Bonferroni's correction), so that
     the largest of them may be looked at. The interval of one is made of those of its two groups: Newcombe's hybrid of Wilson's
-    scores for rates, the normal one for means.
+    scores for rates, the normal one for means; wider where the groups' difference varies from day to day beyond that (`by_day`).
 
     References
     ----------
@@ -48,7 +49,7 @@ def gap(criterion: str, measures: ByMeasure, limit: Limit) -> FairnessGap | None
     if not pairs:
         return None
     z = float(ndtri(1.0 - ALPHA / (2.0 * pairs)))
-    found = (pair for name in measures for pair in _pairs(name, measures[name], limit, z))
+    found = (pair for name in measures for pair in _pairs(name, measures[name], limit, z, days))
     return min(found, key=_rank).gap(criterion)
 
 
@@ -83,19 +84,23 @@ def _rank(pair: _Pair) -> tuple[int, float]:
     return _ORDER.index(pair.verdict), pair.values[1] - pair.values[0]
 
 
-def _pairs(name: str, measures: Mapping[str, Measure], limit: Limit, z: float) -> Iterator[_Pair]:
+def _pairs(
+    name: str, measures: Mapping[str, Measure], limit: Limit, z: float, days: Sequence[Day]
+) -> Iterator[_Pair]:
     falling = sorted(measures, key=lambda group: (-measures[group].value, group))
     known = [(group, measures[group].value, measures[group].interval(z)) for group in falling]
     rates = any(isinstance(measure, Share) for measure in measures.values())
     for (highest, more, of_more), (lowest, less, of_less) in itertools.combinations(known, 2):
-        low, high = contrast(more, of_more, less, of_less)
+        wider = stretch(days, name, (highest, lowest), z)
+        low, high = _around(more - less, contrast(more, of_more, less, of_less), wider)
         if rates:
             low, high = max(low, -1.0), min(high, 1.0)
         verdict = _verdict(low, high, limit.difference)
         if limit.ratio is not None and rates:
             # How far the lower rate lies above so much of the higher one.
             scaled = limit.ratio * of_more[0], limit.ratio * of_more[1]
-            below, above = contrast(less, of_less, limit.ratio * more, scaled)
+            least = limit.ratio * more
+            below, above = _around(less - least, contrast(less, of_less, least, scaled), wider)
             of_ratio: FairnessVerdict = (
                 "unfair" if above < 0.0 else "fair" if below >= 0.0 else "too early to say"
             )
@@ -115,6 +120,11 @@ def contrast(first: float, of_first: Interval, second: float, of_second: Interva
         difference - math.hypot(first - of_first[0], of_second[1] - second),
         difference + math.hypot(of_first[1] - first, second - of_second[0]),
     )
+
+
+def _around(middle: float, interval: Interval, wider: float) -> Interval:
+    low, high = interval
+    return middle - wider * (middle - low), middle + wider * (high - middle)
 
 
 def _verdict(low: float, high: float, limit: float) -> FairnessVerdict:

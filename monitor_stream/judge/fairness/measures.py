@@ -22,16 +22,27 @@ class Share(NamedTuple):
         """The share."""
         return self.successes / self.n
 
+    @property
+    def variance(self) -> float:
+        """Of one of the n."""
+        return self.value * (1.0 - self.value)
+
     def interval(self, z: float) -> Interval:
         """Half as wide as z standard errors."""
         return wilson(self.successes, self.n, z) or (0.0, 1.0)
 
 
 class Mean(NamedTuple):
-    """A mean with its standard error: the normal interval."""
+    """A mean of n terms with its standard error: the normal interval."""
 
     value: float
     error: float
+    n: float
+
+    @property
+    def variance(self) -> float:
+        """Of one of the n."""
+        return self.error * self.error * self.n
 
     def interval(self, z: float) -> Interval:
         """Half as wide as z standard errors."""
@@ -50,7 +61,7 @@ def share(successes: float, n: float) -> Share | None:
 def mean(n: float, total: float, squares: float, centre: float = 0.0) -> Mean | None:
     """The mean of n terms that were centred; ``None`` where there are too few for its standard error, or they do not vary."""
     error = standard_error(n, total, squares)
-    return None if error is None else Mean(centre + total / n, error)
+    return None if error is None else Mean(centre + total / n, error, n)
 
 
 def known(**measures: Measure | None) -> Measures:

@@ -18,14 +18,15 @@ MATTERS: Final = 0.02
 
 
 def span(days: SettledDays, attribute: str, spec: ModelSpec) -> Span | None:
-    """The fewest of the newest days that hold enough of every group that matters; all of them, where no group does."""
+    """The fewest of the newest days, `min_days` at least, that hold enough of every group that matters; all of them, where no group does."""
     whole = next(iter(deque(days.back(), maxlen=1)), None)
     if whole is None:
         return None
     sizes = _sizes(whole.sums, attribute, spec)
     least = max(spec.fairness.min_group, MATTERS * sum(sizes.values()))
     needed = [value for value, size in sizes.items() if size >= least and is_group(value)]
-    enough = (each for each in days.back() if needed and _holds(each.sums, attribute, spec, needed))
+    long = (each for each in days.back() if each.days >= spec.fairness.min_days)
+    enough = (each for each in long if needed and _holds(each.sums, attribute, spec, needed))
     return next(enough, whole)
 
 

@@ -24,7 +24,13 @@ LATE: Final = SETTLED | frozenset[Signal]({"error", "contradiction"})
 #: Signals that page where they are critical: right answers are missing, or likely to be, or there is no answer in time.
 LOSS: Final = frozenset[Signal]({"error", "estimated_error", "service"})
 
-#: What is followed apart: signal, column, check. The checks on errors look at one series, and share a track.
+#: Signals whose checks share a track: those on errors look at one series, those of fairness at one treatment of the same groups.
+SHARED: Final = frozenset[Signal]({"error", "fairness"})
+
+#: Signals that tell how things are rather than that they have changed: no part of a change that happens to come at the same time.
+APART: Final = frozenset[Signal]({"fairness"})
+
+#: What is followed apart: signal, column, check; the check is "" where all of them are followed as one.
 Key = tuple[Signal, str, str]
 
 
@@ -92,5 +98,5 @@ def _speaks(finding: Finding) -> bool:
 
 
 def _place(finding: Finding) -> tuple[Key, float, float]:
-    check = "" if finding.signal == "error" else finding.check
+    check = "" if finding.signal in SHARED else finding.check
     return (finding.signal, finding.column, check), finding.start.timestamp(), finding.end.timestamp()

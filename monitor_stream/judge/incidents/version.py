@@ -15,7 +15,7 @@ from monitor_stream.events.results import Finding, Incident, Severity, Signal
 from monitor_stream.events.spec import ModelSpec
 from monitor_stream.judge.incidents.held import Held
 from monitor_stream.judge.incidents.identity import identity
-from monitor_stream.judge.incidents.looks import LATE, SIGNALS, Key, Look, looks
+from monitor_stream.judge.incidents.looks import APART, LATE, SIGNALS, Key, Look, looks
 from monitor_stream.judge.incidents.summary import (
     open_summary,
     recovered_summary,
@@ -200,10 +200,19 @@ class VersionIncidents:
         reach = grouping_seconds(spec, look.key[0])
         if track.incident in self.open and look.end - track.closed <= reach:
             return track.incident
-        near = [each for each in self.open.values() if abs(look.end - each.opened.timestamp()) <= reach]
+        near = [
+            each
+            for each in self.open.values()
+            if abs(look.end - each.opened.timestamp()) <= reach and self._is_akin(each, track)
+        ]
         if not near and len(self.open) >= MAX_OPEN:
             near = list(self.open.values())
         return max(near, key=lambda each: (each.opened, each.id)).id if near else None
+
+    def _is_akin(self, incident: Incident, track: Track) -> bool:
+        """Whether a track may be evidence for an incident: of a change, or of how things are."""
+        apart = {other.key[0] in APART for other in self._tracks.values() if other.incident == incident.id}
+        return apart == {track.key[0] in APART}
 
     def _add_evidence(self, look: Look) -> None:
         track = self._tracks.get(look.key)

@@ -5,7 +5,7 @@ import pytest
 
 from monitor_stream.events.results import Fairness, FairnessGap
 from monitor_stream.events.spec import DAY, OTHER, FairnessRules, ModelSpec, Task
-from monitor_stream.judge.fairness import assess, findings
+from monitor_stream.judge.fairness import ByDay, assess, findings
 from monitor_stream.judge.settled_days import MOST
 from monitor_stream.judge.windows import OpenWindow
 from tests.judge.fairness.people import People, binary, day, days, multiclass, regression
@@ -20,12 +20,12 @@ def spec(task: Task = "binary", **rules: float) -> ModelSpec:
         model="m",
         task=task,
         sensitive=["sex"],
-        fairness=FairnessRules(**rules),  # type: ignore[arg-type]
+        fairness=FairnessRules(**{"min_days": 1} | rules),  # type: ignore[arg-type]
     )
 
 
 def judged(of: ModelSpec, *each: OpenWindow) -> Fairness:
-    [(fairness, _)] = assess(days(*each), of)
+    [(fairness, _)] = assess(days(*each), of, ByDay())
     return fairness
 
 
@@ -120,9 +120,12 @@ def test_two_attributes_together_are_one_more() -> None:
         task="binary",
         sensitive=["sex", "region"],
         segment_pairs=[("sex", "region"), ("sex", "tariff")],
+        fairness=FairnessRules(min_days=1),
     )
     people = binary({"f & north": 0.2, "f & south": 0.5, "m & north": 0.5, "m & ": 0.9}, n=8000)
-    found = [fairness for fairness, _ in assess(days(day(0, people, of, attribute="sex & region")), of)]
+    found = [
+        fairness for fairness, _ in assess(days(day(0, people, of, attribute="sex & region")), of, ByDay())
+    ]
     assert [fairness.attribute for fairness in found] == ["sex", "region", "sex & region"]
     assert found[0].not_computable == "no prediction has a value of sex"
     gap = by_criterion(found[2])["demographic_parity"]
@@ -133,7 +136,7 @@ def test_two_attributes_together_are_one_more() -> None:
 def test_findings_fire_where_the_verdict_is_unfair() -> None:
     """One finding a criterion, of the attribute, which tells a person what differs and by how much."""
     people = binary({"f": 0.3, "m": 0.6}, n=8000)
-    [(fairness, sums)] = assess(days(day(0, people, spec())), spec())
+    [(fairness, sums)] = assess(days(day(0, people, spec())), spec(), ByDay())
     found = {finding.check: finding for finding in findings(fairness, sums, spec())}
     assert found.keys() == CLASSIFICATION
     for gap in fairness.gaps:
@@ -150,7 +153,8 @@ def test_findings_fire_where_the_verdict_is_unfair() -> None:
 
 def test_what_is_too_early_to_say_does_not_fire() -> None:
     """However large the difference: an interval that reaches below the limit is no finding."""
-    [(fairness, sums)] = assess(days(day(0, binary({"f": 0.45, "m": 0.6}, n=260), spec())), spec())
+    few = day(0, binary({"f": 0.45, "m": 0.6}, n=260), spec())
+    [(fairness, sums)] = assess(days(few), spec(), ByDay())
     found = {finding.check: finding for finding in findings(fairness, sums, spec())}
     undecided = [gap for gap in fairness.gaps if gap.verdict == "too early to say" and gap.difference > 0.1]
     assert undecided
@@ -164,3 +168,39 @@ def test_days_of_a_former_spec_are_not_mixed_in() -> None:
     assert judged(spec(), former, newer).groups[0].n < 50
     kept = days(*(day(at, binary({"f": 0.3, "m": 0.6}, n=50), spec()) for at in range(MOST + 5)))
     assert sum(1 for _ in kept.back()) == MOST
+
+
+def test_there_is_no_verdict_before_a_week_is_over() -> None:
+    """However much is known of six days, they have no week-end; a seventh makes it a verdict, over all of them."""
+    of = spec(min_days=7)
+    each = [day(at, binary({"f": 0.3, "m": 0.6}, n=1000, seed=at), of) for at in range(7)]
+    early, week = judged(of, *each[:6]), judged(of, *each)
+    assert {gap.verdict for gap in early.gaps} == {"too early to say"}
+    assert by_criterion(week)["demographic_parity"].verdict == "unfair"
+    assert week.start.timestamp() == 0.0
+
+
+def test_weather_over_one_group_is_no_unfairness() -> None:
+    """Days on which now one group fares worse and now the other do not make a verdict, where as many alike would."""
+    of = spec(min_days=7)
+
+    def week(rates: list[tuple[float, float]]) -> FairnessGap:
+        each = [day(at, binary({"f": f, "m": m}, n=2000, seed=at), of) for at, (f, m) in enumerate(rates)]
+        return by_criterion(judged(of, *each))["demographic_parity"]
+
+    changing = week([(0.1, 0.9), (0.8, 0.2), (0.2, 0.8), (0.1, 0.9), (0.7, 0.3), (0.3, 0.7), (0.2, 0.8)])
+    steady = week([(0.34, 0.66)] * 7)
+    assert changing.difference > 0.25
+    assert (changing.verdict, steady.verdict) == ("too early to say", "unfair")
+    assert changing.high - changing.low > 4.0 * (steady.high - steady.low)
+
+
+def test_what_is_known_of_days_is_reckoned_anew_after_a_restart() -> None:
+    """A fairness that followed all days says the same as one that meets them together."""
+    of = spec(min_days=7)
+    each = [day(at, binary({"f": 0.3, "m": 0.4}, n=300, seed=at), of) for at in range(12)]
+    followed, kept, said = ByDay(), days(), []
+    for one in each:
+        kept.add(one)
+        said += [fairness for fairness, _ in assess(kept, of, followed)]
+    assert said[-1] == judged(of, *each)

@@ -60,7 +60,7 @@ def test_the_interval_is_widened_for_the_number_of_pairs() -> None:
 
 def test_means_differ_by_the_normal_interval() -> None:
     """The standard errors of two means add in squares, and there is no ratio."""
-    found = gap("bias", of(a=Mean(3.0, 0.3), b=Mean(1.0, 0.4)), Limit(1.0))
+    found = gap("bias", of(a=Mean(3.0, 0.3, 500), b=Mean(1.0, 0.4, 500)), Limit(1.0))
     assert found is not None
     assert (found.low, found.high) == pytest.approx((2.0 - 1.959964 * 0.5, 2.0 + 1.959964 * 0.5))
     assert found.ratio is None

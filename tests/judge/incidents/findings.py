@@ -52,6 +52,19 @@ def contradiction(day: int, effect: float = 0.2, **more: Any) -> Finding:
     return _daily(day, effect, what | more)
 
 
+def unfair(day: int, effect: float = 0.2, **more: Any) -> Finding:
+    """A criterion of fairness between the groups of one attribute."""
+    what = {
+        "signal": "fairness",
+        "check": "equal_opportunity",
+        "column": "sex",
+        "expected": 0.0,
+        "threshold": 0.1,
+        "direction": "worse",
+    }
+    return _daily(day, effect, what | more)
+
+
 def detection(at: float, *, better: bool = False, **more: Any) -> Finding:
     """A confirmed detection of ADWIN, so many days after the beginning."""
     end = moment(T + at * DAY)

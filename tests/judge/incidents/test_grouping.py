@@ -7,7 +7,7 @@ from monitor_stream.events.spec import DAY
 from monitor_stream.judge.incidents import MAX_EVIDENCE, MAX_RESOLVED
 from monitor_stream.judge.incidents.held import MAX_HELD, MAX_HELD_OF_TRACK
 from monitor_stream.judge.incidents.version import MAX_TRACKS
-from tests.judge.incidents.findings import Heard, T, detection, drift, error
+from tests.judge.incidents.findings import Heard, T, detection, drift, error, unfair
 
 
 def test_columns_that_drift_together_are_one_incident() -> None:
@@ -141,3 +141,29 @@ def test_evidence_says_since_when() -> None:
     [incident] = heard.incidents.open("3")
     [finding] = incident.evidence
     assert (finding.since, finding.start) == (moment(T), moment(T + 3 * DAY))
+
+
+def test_unfairness_is_no_part_of_a_change() -> None:
+    """How groups are treated lasts: a storm of the same days is an incident of its own, and is over when it is over."""
+    heard = Heard()
+    assert heard.hear(unfair(0, effect=2.5)) == []  # known when labels are in, two days on
+    assert heard.hear(error(1, effect=2.5)) == ["opened"]
+    assert heard.until(T + 3.1 * DAY) == ["opened"]
+    assert sorted(each.signals for each in heard.incidents.open("3")) == [["error"], ["fairness"]]
+    told = [each for day in range(3, 7) for each in heard.hear(error(day), unfair(day - 2, effect=2.5))]
+    assert [*told, *heard.until(T + 8 * DAY)] == ["resolved"]
+    assert [each.signals for each in heard.incidents.open("3")] == [["fairness"]]
+
+
+def test_criteria_of_one_attribute_are_followed_as_one() -> None:
+    """Now one criterion is broken and now another: that is one incident, with each as evidence."""
+    heard = Heard()
+    checks = ["equal_opportunity", "predictive_parity"]
+    told = []
+    for day in range(12):
+        told += heard.hear(
+            *(unfair(day, effect=2.5 * (day // 4 % 2 == at), check=c) for at, c in enumerate(checks))
+        )
+    assert told == ["opened"]
+    [incident] = heard.incidents.open("3")
+    assert {finding.check for finding in incident.evidence} == set(checks)
