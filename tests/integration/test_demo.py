@@ -25,7 +25,7 @@ from monitor_stream.demo.events import MODEL
 from monitor_stream.embedded import Kafka
 from monitor_stream.embedded.ports import is_free
 from monitor_stream.events.codec import decode_json, decode_spec
-from monitor_stream.events.results import Metrics, Window
+from monitor_stream.events.results import Estimates, Metrics, Window
 from monitor_stream.events.spec import Specs
 from monitor_stream.events.wire import Label, Prediction
 from monitor_stream.replay import Replay, replay
@@ -214,6 +214,21 @@ def assert_same(one: Window, other: Window) -> None:
             assert_alike({name: first}, {name: second})
 
 
+def assert_foretold_alike(one: Estimates, other: Estimates) -> None:
+    """To the last digits of sums."""
+    assert (one.n, one.not_computable, one.contradicted) == (
+        other.n,
+        other.not_computable,
+        other.contradicted,
+    )
+    assert one.values == pytest.approx(other.values, rel=1e-9, abs=1e-9)
+    assert one.near_threshold == pytest.approx(other.near_threshold, rel=1e-9, abs=1e-9)
+    assert one.uncertainty == pytest.approx(other.uncertainty, rel=1e-9, abs=1e-9)
+    assert one.bands.keys() == other.bands.keys()
+    for name, band in one.bands.items():
+        assert band == pytest.approx(other.bands[name], rel=1e-9, abs=1e-9)
+
+
 def assert_alike(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert set(one) == set(other)
     for name, first in one.items():
@@ -225,6 +240,8 @@ def assert_alike(one: dict[str, Any], other: dict[str, Any]) -> None:
                 second.not_computable,
             )
             assert first.values == pytest.approx(second.values, rel=1e-9, abs=1e-9)
+        elif isinstance(first, Estimates) and isinstance(second, Estimates):
+            assert_foretold_alike(first, second)
         elif name == "std" and None not in {
             first,
             second,
