@@ -12,7 +12,8 @@ from monitor_stream.demo.watch import Watch
 class Completion:
     """Watches the published results come to rest.
 
-    They are complete once the windows hold every prediction and every label that was sent. Where some can never be
+    They are complete once the windows hold every prediction and every label that was sent, and each incident that was opened
+    has been told. Where some can never be
     there (a flight scored twice, a topic that was written to by others), they are taken as final when all is read and
     nothing has changed for `quiet_seconds`.
     """
@@ -47,11 +48,17 @@ class Completion:
             dict(watch.records),
             watch.version and (watch.version.totals.predictions, watch.version.totals.outcomes),
         )
-        published = (judged, held, sum(window.revision for window in windows))
+        untold = _opened(watch) - len(watch.incidents)
+        published = (judged, held, untold, sum(window.revision for window in windows))
         if judged != self._judged:
             self._judged, self._judged_at = judged, now
         if published != self._published:
             self._published, self._changed_at = published, now
         if watch.records.total() < sum(self._expected):
             return False
-        return held == self._expected or now - self._changed_at > self._quiet_seconds
+        return (held == self._expected and untold <= 0) or now - self._changed_at > self._quiet_seconds
+
+
+def _opened(watch: Watch) -> int:
+    """Incidents that the document knows of: each is told on its topic, too."""
+    return sum(watch.version.incidents_opened.values()) if watch.version else 0
