@@ -14,7 +14,9 @@ from confluent_kafka import Producer
 from monitor_stream.events.spec import (
     DriftRules,
     ErrorScale,
+    Estimator,
     Feature,
+    LossModel,
     ModelSpec,
     NumericReference,
     OutlierRules,
@@ -33,7 +35,8 @@ EDGES = [round(0.025 * step, 3) for step in range(1, 40)]
 
 
 def spec() -> ModelSpec:
-    """A regression with a full reference and a calibration for each of its ten features, for predictions and labels.
+    """A regression with all that `profile` puts into a spec: a full reference and a calibration for each of its ten features, for
+    predictions and labels, outlier rules, and an estimator that weighs every column.
 
     Its drift spans are a minute, not a day, so that some close and are judged within the run.
     """
@@ -48,6 +51,9 @@ def spec() -> ModelSpec:
         shares=[0.025] * 40,
     )
     names = [f"f{index}" for index in range(FEATURES)]
+    weights = [
+        round(0.0005 * place, 4) for place in range(len(EDGES) + 2)
+    ]  # the last is that of a missing value
     law = calibrate(uniform, default_methods(uniform, SPAN_SECONDS / SECONDS_PER_PREDICTION)[0])
     return ModelSpec(
         model=MODEL,
@@ -63,6 +69,10 @@ def spec() -> ModelSpec:
         prediction=uniform,
         # A thousandth of a uniform column lies beyond.
         outliers=OutlierRules(cuts=dict.fromkeys(names, 1.3477), share=0.01, std=0.001),
+        estimator=Estimator(
+            loss=LossModel(intercept=-0.04, weights=dict.fromkeys((*names, PREDICTION), weights)),
+            gap=ErrorScale(mean=0.0, std=0.06),
+        ),
         drift=DriftRules(
             span_seconds=SPAN_SECONDS, columns={name: [law] for name in (*names, PREDICTION, TARGET)}
         ),
