@@ -95,7 +95,7 @@ def groups() -> Iterator[AnyPanel]:
     yield rows(
         "Segments that carry the loss",
         "Share of the loss that a segment carries in excess of the rest: how much worse it does, times its size. Over the newest "
-        "settled day that could be judged.",
+        "settled days that could be judged, a week where there is one.",
         [Column("Of the loss", one(chosen(catalogue.SEGMENT_LOSS), "version", "segment"), "percentunit", 1)],
         {"version": "Version", "segment": "Segment"},
         no_value="No day has settled with labels yet",

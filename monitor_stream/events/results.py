@@ -524,7 +524,7 @@ class VersionResults(msgspec.Struct, frozen=True, kw_only=True):
     incidents_opened: dict[Severity, int] = {}  # since the first event, by the severity they opened with
     service: ServiceRules = ServiceRules()  # the objective for answers, from the spec
     reference_made: float | None = None  # when the references were, or up to when they were learned
-    # Of the newest settled day that could be judged, but for the first:
+    # Of the newest settled days that could be judged, a week where there is one:
     calibration: Calibration | None = None
     fairness: list[Fairness] = []
     segment_losses: list[SegmentLoss] = []  # the 10 that carry most

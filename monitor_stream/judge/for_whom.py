@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -15,6 +16,9 @@ from monitor_stream.judge.segment_losses import segment_losses
 from monitor_stream.judge.settled_days import SettledDays, Span
 from monitor_stream.judge.windows import OpenWindow
 
+#: Days that are judged together: one of them has its weather, and a week has a week-end.
+WEEK: Final = 7
+
 
 class ForWhomState(msgspec.Struct, array_like=True):
     """What was found last; it stays until newer days can be judged."""
@@ -25,8 +29,8 @@ class ForWhomState(msgspec.Struct, array_like=True):
 
 
 class ForWhom:
-    """Takes settled days, and judges the fewest of the newest ones that hold enough: `min_samples` scored pairs, and for fairness enough
-    of each group (`fairness.span`).
+    """Takes settled days, and judges the newest `WEEK` of them, more where these hold too little: `min_samples` scored pairs, and for
+    fairness enough of each group (`fairness.span`).
     """
 
     def __init__(self, model: str, version: str, journal: Journal) -> None:
@@ -50,7 +54,7 @@ class ForWhom:
 
     def _day(self, day: OpenWindow, spec: ModelSpec) -> list[Finding]:
         self._days.add(day)
-        enough = next((span for span in self._days.back() if _pairs(span) >= spec.min_samples), None)
+        enough = _enough(self._days.back(), spec.min_samples)
         if enough is not None:
             self._judge(enough, spec)
         assessed = list(fairness.assess(self._days, spec, self._by_day))
@@ -66,5 +70,12 @@ class ForWhom:
         self.found.segment_losses = segment_losses(block, span.sums.task(spec.task))
 
 
-def _pairs(span: Span) -> int:
-    return span.sums.total("performance", 0)
+def _enough(spans: Iterable[Span], least: int) -> Span | None:
+    """The shortest that is long enough, of those that hold enough; the longest of them, where there are no more days."""
+    found = None
+    for span in spans:
+        if span.sums.total("performance", 0) >= least:
+            found = span
+            if span.days >= WEEK:
+                break
+    return found

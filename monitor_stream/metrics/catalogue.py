@@ -524,7 +524,7 @@ SEGMENT_LOSS: Final = Metric(
     labels=(*BY_VERSION, LOSS_SEGMENT),
     section=GROUPS,
     help="Share of the model's loss that a segment carries in excess: how much worse it does than the rest, times its size",
-    advice="Over the newest settled day that could be judged; the segments that carry most, by the lower end of the interval. "
+    advice="Over the newest settled days that could be judged, a week where there is one; the segments that carry most, by the lower end of the interval. "
     "Below 0 the segment does better than the rest. Segments overlap: the sum means nothing.",
 )
 

@@ -32,17 +32,23 @@ def restored(state: State) -> ForWhom:
 
 
 def test_days_are_judged_together_until_they_hold_enough() -> None:
-    """Two days of three hundred pairs make the five hundred that are asked for; one does not."""
-    one, three = ForWhom("m", "1", Journal({})), ForWhom("m", "1", Journal({}))
+    """Two days of three hundred pairs make the five hundred that are asked for; one does not, and a week is enough."""
+    one, three, ten = (ForWhom("m", "1", Journal({})) for _ in range(3))
     assert one.take([a_day(0)], SPEC)  # fairness asks for a hundred of each group only
     assert one.found.calibration is None
     assert not one.found.segment_losses
     three.take([a_day(0), a_day(1), a_day(2)], SPEC)
     curve = three.found.calibration
     assert curve is not None
-    assert curve.n == 600
-    assert (curve.start.timestamp(), curve.end.timestamp()) == (DAY, 3 * DAY)
+    assert curve.n == 900
+    assert (curve.start.timestamp(), curve.end.timestamp()) == (0, 3 * DAY)
     assert [loss.segment for loss in three.found.segment_losses] == ["sex"]
+    ten.take([a_day(at) for at in range(10)], SPEC)
+    assert ten.found.calibration is not None
+    assert ten.found.calibration.start.timestamp() == 3 * DAY
+    ten.take([a_day(at, n=60) for at in range(10, 20)], SPEC)  # nine such days hold enough
+    assert ten.found.calibration.end.timestamp() == 20 * DAY
+    assert ten.found.calibration.n >= SPEC.min_samples
 
 
 def test_what_was_found_stays_until_newer_days_can_be_judged() -> None:
@@ -124,7 +130,7 @@ def test_a_worker_that_ends_between_days_finds_the_same() -> None:
         for fold in (last, whole)
     )
     assert found.calibration is not None
-    assert found.calibration.n == 600
+    assert found.calibration.n == 1200
     assert [each.attribute for each in found.fairness] == ["sex"]
     assert (found.calibration, found.segment_losses, found.fairness) == (
         expected.calibration,
