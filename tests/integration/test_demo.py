@@ -66,12 +66,20 @@ class Demo:
         return found
 
     def worker(self) -> psutil.Process:
-        (found,) = [child for child in self.children() if child.cmdline()[-1] == "worker"]
+        (found,) = [child for child in self.children() if _command(child)[-1:] == ["worker"]]
         return found
 
     @property
     def text(self) -> str:
         return "".join(self.said)
+
+
+def _command(process: psutil.Process) -> list[str]:
+    """Its command line; none of a child that has ended since it was listed."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 @contextmanager
