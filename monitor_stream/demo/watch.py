@@ -48,13 +48,18 @@ class Watch:
         self._consumer = _consumer(settings, list(self._topics))
 
     def poll(self) -> None:
-        """Read what is new; waits a tenth of a second at most when there is nothing."""
+        """Read what is new; waits a tenth of a second at most when there is nothing.
+
+        The documents are never older than the windows and incidents that were read: the reader's own may be, by a second.
+        """
         for record in self._consumer.consume(_FETCH, 0.1):
             if record.error() is not None:
                 raise KafkaException(record.error())
             role = self._topics[record.topic() or ""]
             if role != "incidents" or is_incident(dict(record.headers() or ()).items()):
                 self._take(role, record.value() or b"")
+            if role != "deltas":
+                self._reader.forget()
         self.documents = self._runner.run(self._reader.read())
 
     @property
