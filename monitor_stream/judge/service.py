@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -13,10 +12,11 @@ from monitor_stream.events.codec import moment
 from monitor_stream.events.delta import Floats
 from monitor_stream.events.latency_bins import BOUNDS, quantile
 from monitor_stream.events.results import Finding
-from monitor_stream.events.spec import DAY, ModelSpec, ServiceRules
+from monitor_stream.events.spec import ModelSpec, ServiceRules
 from monitor_stream.events.tables import LATENCY_BINS
-from monitor_stream.judge.persist import Journal, key, pack, unpack
+from monitor_stream.judge.persist import Journal, key
 from monitor_stream.judge.quality.tails import least_share
+from monitor_stream.judge.runs import Run, Runs
 from monitor_stream.judge.sums import Sums
 from monitor_stream.judge.windows import OpenWindow
 
@@ -26,7 +26,6 @@ QUANTILES: Final = ("0.5", "0.9", "0.95", "0.99")
 MIN_PREDICTIONS: Final = 200
 #: A share of missed answers that is beyond so many times the promised one, and not by chance, is clearly beyond: it pages.
 CLEARLY: Final = 2.0
-_MONTH: Final = 30 * DAY
 
 
 def latency_quantiles(sums: Sums) -> dict[str, float]:
@@ -70,52 +69,37 @@ def _timed_out(counts: Floats, rules: ServiceRules) -> float:
     return 0.0 if seconds is None else float(counts[int(np.searchsorted(BOUNDS, seconds)) :].sum())
 
 
-class ServiceRun(msgspec.Struct, array_like=True):
-    """What the windows of a run had, added up. Also how it is stored."""
+class ServiceRun(Run, array_like=True):
+    """What the windows of a run had, added up."""
 
-    digest: str = ""
-    start: float = math.inf
-    end: float = -math.inf
     predictions: int = 0
     failed: int = 0
-    latencies: list[float] = []
+    latencies: list[float] = msgspec.field(default_factory=list)
 
 
 class Service:
-    """Adds closed windows up until they hold `MIN_PREDICTIONS`, then holds them against the objective, and begins anew.
-
-    A run is of one spec; nothing is kept where it names no objective. Whether the objective is missed is said each time, so
-    that an incident can close.
+    """Holds runs of `MIN_PREDICTIONS` against the objective; nothing is kept where the spec names none. Whether it is missed is
+    said each time, so that an incident can close.
     """
 
     def __init__(self, model: str, version: str, journal: Journal) -> None:
-        self._field = key("service", model, version)
-        self._journal = journal
-        self._run = ServiceRun()
-
-    def restore(self, data: bytes) -> None:
-        """Take back what the store held."""
-        self._run = unpack(ServiceRun, data)
+        field = key("service", model, version)
+        self._runs = Runs(
+            field, ServiceRun, journal, add=_add, is_full=lambda run, _: run.predictions >= MIN_PREDICTIONS
+        )
+        self.restore = self._runs.restore
 
     def take(self, closed: Iterable[OpenWindow], spec_of: Callable[[str], ModelSpec]) -> list[Finding]:
         """Take in windows that have closed, in their order; how the runs that they filled were answered."""
-        findings: list[Finding] = []
-        for window in closed:
-            spec = spec_of(window.reference)
-            if spec.service.latency_seconds is None and spec.service.failed_share is None:
-                continue
-            if self._run.digest != window.reference:
-                self._run = ServiceRun(window.reference)
-            _add(self._run, window)
-            if self._run.predictions >= MIN_PREDICTIONS:
-                findings += judge(self._run, spec)
-                self._run = ServiceRun(window.reference)
-            self._journal.put(self._field, lambda: pack(self._run))
-        return findings
+        promised = (window for window in closed if _has_objective(spec_of(window.reference).service))
+        return [finding for run, spec in self._runs.take(promised, spec_of) for finding in judge(run, spec)]
+
+
+def _has_objective(rules: ServiceRules) -> bool:
+    return rules.latency_seconds is not None or rules.failed_share is not None
 
 
 def _add(run: ServiceRun, window: OpenWindow) -> None:
-    run.start, run.end = min(run.start, window.start), max(run.end, window.end)
     run.predictions += window.sums.total("traffic", 0)
     run.failed += window.sums.total("traffic", 1)
     counts = window.sums.row("latencies")
@@ -140,8 +124,7 @@ def judge(run: ServiceRun, spec: ModelSpec) -> list[Finding]:
     spec's budget over all looks of a month. It is critical where the same is true of `CLEARLY` times the share that may.
     """
     promises = list(_promises(run, spec.service))
-    looks = _MONTH / max(run.end - run.start, 1.0) * max(len(promises), 1)
-    alpha = min(spec.drift.false_alarms_per_month / looks, 0.01)
+    alpha = run.chance(spec, len(promises))
     return [_finding(run, promise, alpha) for promise in promises]
 
 

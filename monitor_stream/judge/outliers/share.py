@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -10,10 +9,11 @@ import msgspec
 
 from monitor_stream.events.codec import moment
 from monitor_stream.events.results import Finding
-from monitor_stream.events.spec import DAY, ModelSpec, OutlierRules
+from monitor_stream.events.spec import ModelSpec, OutlierRules
 from monitor_stream.events.tables import split_grouped
-from monitor_stream.judge.persist import Journal, key, pack, unpack
+from monitor_stream.judge.persist import Journal, key
 from monitor_stream.judge.quality.tails import chance_of_count, least_share
+from monitor_stream.judge.runs import Run, Runs
 from monitor_stream.judge.sums import Sums
 from monitor_stream.judge.windows import OpenWindow
 
@@ -21,7 +21,6 @@ from monitor_stream.judge.windows import OpenWindow
 MIN_ROWS: Final = 200
 #: The share is told only when it is above the usual by so much, and by as much again as is usual: less is real and nobody cares.
 FLOOR: Final = 0.01
-MONTH: Final = 30 * DAY
 #: Reasons that a run keeps, and that a sentence has room for.
 _MAX_REASONS: Final = 1000
 _NAMED: Final = 3
@@ -41,53 +40,38 @@ def outlier_share(sums: Sums) -> float | None:
     return float(row[1] / row[0]) if row is not None and row[0] else None
 
 
-class RunState(msgspec.Struct, array_like=True):
-    """What the windows of a run had, added up. Also how it is stored."""
+class OutlierRun(Run, array_like=True):
+    """What the windows of a run had, added up."""
 
-    digest: str = ""
-    start: float = math.inf
-    end: float = -math.inf
     rows: float = 0.0
     outliers: float = 0.0
-    reasons: dict[str, float] = {}
+    reasons: dict[str, float] = msgspec.field(default_factory=dict)
 
 
 class OutlierShare:
-    """Adds closed windows up until they are a drift span long and hold `MIN_ROWS` rows, then judges them and begins anew.
-
-    What is usual was measured on spans, since a night differs from a day. A run is of one spec. Whether it fires or not is said
-    each time, so that an incident can close.
+    """Judges runs that are a drift span long and hold `MIN_ROWS` rows: what is usual was measured on spans, since a night differs from
+    a day. Whether it fires or not is said each time, so that an incident can close.
     """
 
     def __init__(self, model: str, version: str, journal: Journal) -> None:
-        self._field = key("outliers", model, version)
-        self._journal = journal
-        self._run = RunState()
-
-    def restore(self, data: bytes) -> None:
-        """Take back what the store held."""
-        self._run = unpack(RunState, data)
+        self._runs = Runs(key("outliers", model, version), OutlierRun, journal, add=_add, is_full=_is_full)
+        self.restore = self._runs.restore
 
     def take(self, closed: Iterable[OpenWindow], spec_of: Callable[[str], ModelSpec]) -> list[Finding]:
         """Take in windows that have closed, in their order; what the runs that they filled are like."""
-        findings: list[Finding] = []
-        for window in closed:
-            spec = spec_of(window.reference)
-            if spec.outliers is None:
-                continue
-            if self._run.digest != window.reference:
-                self._run = RunState(window.reference)
-            _add(self._run, window)
-            long = self._run.end - self._run.start >= spec.drift.span_seconds
-            if long and self._run.rows >= MIN_ROWS:
-                findings.append(judge(self._run, spec, spec.outliers))
-                self._run = RunState(window.reference)
-            self._journal.put(self._field, lambda: pack(self._run))
-        return findings
+        ruled = (window for window in closed if spec_of(window.reference).outliers is not None)
+        return [
+            judge(run, spec, spec.outliers)
+            for run, spec in self._runs.take(ruled, spec_of)
+            if spec.outliers is not None
+        ]
 
 
-def _add(run: RunState, window: OpenWindow) -> None:
-    run.start, run.end = min(run.start, window.start), max(run.end, window.end)
+def _is_full(run: OutlierRun, spec: ModelSpec) -> bool:
+    return run.end - run.start >= spec.drift.span_seconds and run.rows >= MIN_ROWS
+
+
+def _add(run: OutlierRun, window: OpenWindow) -> None:
     block = window.sums.tables.get("outliers")
     for group, row in () if block is None else block:
         if not group:
@@ -97,9 +81,9 @@ def _add(run: RunState, window: OpenWindow) -> None:
             run.reasons[group] = run.reasons.get(group, 0.0) + float(row[1])
 
 
-def judge(run: RunState, spec: ModelSpec, rules: OutlierRules) -> Finding:
+def judge(run: OutlierRun, spec: ModelSpec, rules: OutlierRules) -> Finding:
     """Whether more rows of a run are outliers than of the reference's spans, by more than chance and by enough to matter."""
-    alpha = min(spec.drift.false_alarms_per_month / (MONTH / max(run.end - run.start, 1.0)), 0.01)
+    alpha = run.chance(spec)
     share, floor = run.outliers / run.rows, rules.share + max(rules.share, FLOOR)
     chance = chance_of_count(run.outliers, run.rows, rules.share, rules.std)
     limit = max(least_share(run.rows, rules.share, rules.std, alpha), floor)
@@ -122,7 +106,7 @@ def judge(run: RunState, spec: ModelSpec, rules: OutlierRules) -> Finding:
     )
 
 
-def _by(run: RunState) -> str:
+def _by(run: OutlierRun) -> str:
     """What made most of them so."""
     most = sorted(run.reasons.items(), key=lambda item: (-item[1], item[0]))[:_NAMED]
     named = ((" with ".join(filter(None, split_grouped(reason))), count) for reason, count in most)
